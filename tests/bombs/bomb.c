@@ -26,7 +26,10 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/msg.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -897,6 +900,66 @@ static void xattrs(void)
 	refused(n);
 }
 
+/* ---- System V objects, which no process holds ---- */
+
+static void take_segments(void)
+{
+	long n = 0;
+	int id;
+
+	while ((id = shmget(IPC_PRIVATE, MIB, 0600)) >= 0) {
+		char *p = shmat(id, NULL, 0);
+		if (p == (void *)-1)
+			break;
+		touch(p, MIB);
+		shmdt(p);
+		n++;
+	}
+	refused(n);
+}
+
+static void sysv_segments(void)
+{
+	in_child(take_segments);
+}
+
+static void sysv_arrays(void)
+{
+	long n = 0;
+
+	while (semget(IPC_PRIVATE, 32000, 0600) >= 0)
+		n++;
+	refused(n);
+}
+
+static void sysv_messages(void)
+{
+	struct {
+		long type;
+		char text[8192];
+	} m = { .type = 1 };
+	long n = 0;
+	int id;
+
+	while ((id = msgget(IPC_PRIVATE, 0600)) >= 0) {
+		while (msgsnd(id, &m, sizeof m.text, IPC_NOWAIT) == 0)
+			n++;
+		if (errno != EAGAIN)
+			break;
+	}
+	refused(n);
+}
+
+static void sysv_namespaces(void)
+{
+	long n = 0;
+
+	limit(RLIMIT_NOFILE, MANY_FILES);
+	while (open("/proc/self/ns/ipc", O_RDONLY) >= 0 && unshare(CLONE_NEWIPC) == 0)
+		n++;
+	refused(n);
+}
+
 static void mappings(void)
 {
 	char *p =
@@ -1056,6 +1119,10 @@ static const struct {
 	{ "long_names", long_names, "[0-9]{4,}, then (ENOSPC|ENOMEM)" },
 	{ "deep", deep, "[0-9]{3,}, then .*" },
 	{ "xattrs", xattrs, "[0-9]{3,}, then (ENOSPC|ENOMEM)" },
+	{ "sysv_segments", sysv_segments, "[0-9]{2,}, then (ENOSPC|ENOMEM)|killed by signal 9" },
+	{ "sysv_arrays", sysv_arrays, "[0-9]{3,}, then (ENOSPC|ENOMEM)" },
+	{ "sysv_messages", sysv_messages, "[0-9]{4,}, then (ENOSPC|ENOMEM)" },
+	{ "sysv_namespaces", sysv_namespaces, "[0-9]{3,}, then (EMFILE|ENFILE|ENOSPC|ENOMEM)" },
 	{ "mappings", mappings, "[0-9]{4,}, then ENOMEM" },
 	{ "mapped_files", mapped_files, "[0-9]{3,}, then .*" },
 	{ "many_mappings", many_mappings, "0, then .*" },
