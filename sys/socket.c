@@ -41,13 +41,24 @@ static struct net *new_net(struct sandbox *sb, struct nsproxy *ns)
 	return net;
 }
 
+/* A network takes locks of its own when it is made, and when it cannot be: both happen outside the
+ * sandbox's lock. Of two that are made at once the second goes again. */
 static struct net *get_net(struct sandbox *sb, struct nsproxy *ns)
 {
 	sandbox_lock(sb);
-	if (!sb->net)
-		sb->net = new_net(sb, ns);
 	struct net *net = sb->net;
 	sandbox_unlock(sb);
+	if (net)
+		return net;
+	struct net *made = new_net(sb, ns);
+	sandbox_lock(sb);
+	if (!sb->net) {
+		sb->net = made;
+		made = NULL;
+	}
+	net = sb->net;
+	sandbox_unlock(sb);
+	net_free(made);
 	return net;
 }
 
