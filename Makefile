@@ -123,8 +123,8 @@ $(BUILD)/internal.a: $(LIB_OBJS)
 ENTRY := $(if $(SAN),,$(wildcard arch/$(ARCH)/start/entry.S))
 
 # The command line is a client of the library like any other.
-$(BUILD)/hl.debug: $(CLI_OBJS) $(ENTRY:%=$(BUILD)/%.o) $(BUILD)/libhl.a
-	$(call say,LD,$@)$(CC) $(LDFLAGS_HL) $(if $(ENTRY),-Wl$(comma)-e$(comma)entry_prefaulted) -o $@ $^ -ljson-c $(HL_LIBS) -lm $(LDLIBS)
+$(BUILD)/hl.debug: $(CLI_OBJS) $(ENTRY:%=$(BUILD)/%.o) $(BUILD)/libhl.a cli/unwind.ld
+	$(call say,LD,$@)$(CC) $(LDFLAGS_HL) $(if $(SAN),,-Wl$(comma)--no-eh-frame-hdr$(comma)-T$(comma)cli/unwind.ld) $(if $(ENTRY),-Wl$(comma)-e$(comma)entry_prefaulted) -o $@ $(filter-out %.ld,$^) -ljson-c $(HL_LIBS) -lm $(LDLIBS)
 
 # The same executable by another name.
 $(BUILD)/pyhl: $(BUILD)/hl
