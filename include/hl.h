@@ -588,7 +588,7 @@ HL_API void hl_config_set_resettable(struct hl_config *cfg, bool on);
  * memory are those of the snapshot. Files of the host are not put back, and mapped ones are not
  * looked up again. Nothing is built anew, so this costs a fraction of a start. The time limit
  * and the counters begin again. HL_STATE: it was not started to be reset, or the program has
- * changed what is mounted, or which directories an overlay has in memory, or has a terminal or
+ * changed which directories an overlay has in memory, or limits of a tmpfs, or has a terminal or
  * published ports. After a failure it can only be freed. Meanwhile no other thread may pause or
  * save it; a signal finds no program.
  */

@@ -149,8 +149,8 @@ static int rest(struct hl_sandbox *sb, struct hl_error **err)
 	if (e == -ENOTSUP)
 		return error_set(err, HL_STATE,
 				 "the sandbox cannot be reset in place: it has a terminal or "
-				 "published ports, or the program has changed what is mounted; "
-				 "start another copy");
+				 "published ports, or the program has changed directories or "
+				 "limits of what is mounted; start another copy");
 	return e ? error_set(err, HL_PLATFORM, "the sandbox cannot be reset: %s", strerror(-e)) : 0;
 }
 

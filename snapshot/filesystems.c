@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fs/mount.h"
+#include "fs/mount_tree.h"
 #include "fs/overlay/overlay.h"
 #include "fs/ramfs/marks.h"
+#include "fs/ramfs/ramfs.h"
 #include "fs/ramfs/save.h"
 #include "kernel/nsproxy.h"
 #include "kernel/sandbox.h"
@@ -171,6 +172,15 @@ static bool is_loaded(const struct loader *l, const struct filesystem *fs)
 	return false;
 }
 
+/* Limits that mount(2) has changed. */
+static bool has_its_limits(const struct kept_filesystem *f)
+{
+	struct ramfs_options o;
+
+	ramfs_options_of(f->memory, &o);
+	return o.max_bytes == f->max_bytes && o.max_inodes == f->max_inodes;
+}
+
 /* What of an overlay was copied up is known to the overlay, too. */
 static int keep(struct snapshot_kept *k, struct filesystem *memory, bool below_overlay)
 {
@@ -178,6 +188,10 @@ static int keep(struct snapshot_kept *k, struct filesystem *memory, bool below_o
 	int err = array_grow((void **)&k->filesystems, k->nr_filesystems, &k->filesystem_room,
 			     sizeof kept);
 
+	struct ramfs_options o;
+	ramfs_options_of(memory, &o);
+	kept.max_bytes = o.max_bytes;
+	kept.max_inodes = o.max_inodes;
 	if (!err && !below_overlay)
 		err = ramfs_mark(memory, &kept.marks);
 	if (!err)
@@ -187,12 +201,11 @@ static int keep(struct snapshot_kept *k, struct filesystem *memory, bool below_o
 
 static int keep_all(struct sandbox *sb)
 {
-	struct mnt_namespace *ns = nsproxy_mnt(sb->nsproxy);
-	struct mount *m;
+	struct mount *top = sb->kept->mounts.top;
 	int err = 0;
 
 	for (int overlays = 1; overlays >= 0; overlays--) {
-		list_for_each (m, &ns->mounts, ns_node) {
+		for (struct mount *m = top; m; m = tree_next(m, top)) {
 			struct filesystem *memory = memory_of(m->fs);
 			if (!err && memory && (memory != m->fs) == overlays &&
 			    !find_kept(sb->kept, memory))
@@ -206,13 +219,14 @@ int filesystems_mark(struct loader *l)
 {
 	struct sandbox *sb = l->sandbox;
 	const struct snapshot_kept *k = sb->kept;
-	const struct filesystem *bottom = nsproxy_mnt(sb->nsproxy)->root->fs;
+	const struct filesystem *bottom = k->mounts.top->fs;
 	int err = k->nr_filesystems ? 0 : keep_all(sb);
 
 	for (size_t i = 0; i < k->nr_filesystems; i++) {
 		struct kept_filesystem *f = &k->filesystems[i];
-		/* nobody sees the one at the bottom: kernel/nsproxy.c */
-		bool known = f->memory == bottom || is_loaded(l, f->memory);
+		/* nobody sees the one at the bottom (kernel/nsproxy.c), nor what a program that has
+		 * mounts of its own has not mounted any more */
+		bool known = f->memory == bottom || l->tree || is_loaded(l, f->memory);
 		f->changes = known ? ramfs_dir_changes(f->memory) : NEVER;
 	}
 	return err;
@@ -224,7 +238,7 @@ bool filesystems_can_go_back(const struct sandbox *sb)
 
 	for (size_t i = 0; i < k->nr_filesystems; i++) {
 		const struct kept_filesystem *f = &k->filesystems[i];
-		if (f->changes == NEVER ||
+		if (f->changes == NEVER || !has_its_limits(f) ||
 		    (!f->marks && f->changes != ramfs_dir_changes(f->memory)))
 			return false;
 	}

@@ -86,6 +86,7 @@ void kept_free(struct snapshot_kept *k)
 		free_one(k->all[i]);
 	for (size_t i = 0; i < k->nr_filesystems; i++)
 		ramfs_marks_free(k->filesystems[i].marks);
+	mounts_keep_no_more(&k->mounts);
 	free(k->filesystems);
 	free(k->all);
 	free(k);

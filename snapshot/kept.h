@@ -9,6 +9,7 @@
 #ifndef HL_SNAPSHOT_KEPT_H
 #define HL_SNAPSHOT_KEPT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,7 +18,9 @@
 
 struct filesystem;
 struct mm;
+struct mount;
 struct ramfs_marks;
+struct sandbox;
 struct vma;
 
 struct kept_vma {
@@ -44,9 +47,28 @@ struct kept_filesystem {
 	struct filesystem *memory; /* borrowed */
 	struct ramfs_marks *marks; /* NULL: they cannot be put back */
 	uint64_t changes;          /* so often had they been changed */
+	uint64_t max_bytes, max_inodes;
+};
+
+/* What is mounted by the configuration: mounts_reset.c. */
+struct kept_mount {
+	uint64_t id;
+	/* of its file system */
+	unsigned shown;
+	bool readonly;
+};
+
+struct kept_mounts {
+	struct mount *top;       /* a tree that is nowhere, a reference; NULL: not kept yet */
+	struct kept_mount *each; /* of those of the tree, in its order */
+	size_t nr, room;
+	/* of the vfs */
+	uint64_t next_id, next_group;
+	unsigned next_dev;
 };
 
 struct snapshot_kept {
+	struct kept_mounts mounts;
 	struct kept_filesystem *filesystems;
 	size_t nr_filesystems, filesystem_room;
 	struct kept_mm **all;
@@ -65,6 +87,15 @@ int kept_add_run(struct kept_mm *km, const struct kept_run *run);
 void kept_drop_dying(struct snapshot_kept *k);
 /* NULL: no effect. */
 void kept_free(struct snapshot_kept *k);
+
+/* Once, before the first load. -ENOMEM. */
+int mounts_keep(struct sandbox *sb);
+/* Is it one of the tree that is kept? */
+bool mounts_are_kept(const struct sandbox *sb, const struct mount *m);
+/* The first namespace has the mounts of the configuration again, and no others; file systems of the
+ * program's go. No task is left. -ENOMEM: nothing has changed. */
+int mounts_go_back(struct sandbox *sb);
+void mounts_keep_no_more(struct kept_mounts *k);
 
 /* memory_reset.c: makes the address space what it was. The loader has the objects of the new run.
  * On failure it is neither, and of no use. */

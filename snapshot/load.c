@@ -165,8 +165,9 @@ static int attach_image(struct sandbox *sb, const struct image *img)
 		return 0;
 	if (sb->reusable) {
 		sb->kept = calloc(1, sizeof *sb->kept);
-		if (!sb->kept)
-			return -ENOMEM;
+		int err = sb->kept ? mounts_keep(sb) : -ENOMEM;
+		if (err)
+			return err;
 	}
 	return memfile_borrow(sb->physmem, img->fd, &img->view, &sb->image);
 }
@@ -236,7 +237,11 @@ int snapshot_reset(const struct snapshot *snap, struct sandbox *sb)
 	/* nobody may change what is compared */
 	sandbox_kill(sb);
 	sandbox_wait_tasks(sb);
-	int err = filesystems_can_go_back(sb) ? sandbox_clear(sb, &clock) : -ENOTSUP;
+	int err = filesystems_can_go_back(sb) ? 0 : -ENOTSUP;
+	if (!err && sb->kept)
+		err = mounts_go_back(sb);
+	if (!err)
+		err = sandbox_clear(sb, &clock);
 	if (!err)
 		err = filesystems_go_back(sb);
 	return err || !sb->kept ? err : give_back(sb);

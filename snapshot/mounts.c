@@ -15,6 +15,7 @@
 #include "fs/saved_place.h"
 #include "kernel/nsproxy.h"
 #include "kernel/sandbox.h"
+#include "snapshot/kept.h"
 #include "snapshot/saved_tree.h"
 #include "util/array.h"
 
@@ -112,7 +113,7 @@ int mounts_find(struct saver *s)
 	/* the program's processes rest: nobody adds any */
 	err = add_namespace(s, nsproxy_mnt(sb->nsproxy));
 	list_for_each (m, &sb->vfs->mounts, all_node)
-		if (!err && m->root)
+		if (!err && m->root && !mounts_are_kept(sb, m))
 			err = add_mount(s, m);
 	for (size_t i = 0; i < s->nr_mounts && !err; i++)
 		err = check_mount(s, s->mounts[i]);

@@ -635,13 +635,20 @@ static void end_while_paused(void)
 
 /* ---- resets ---- */
 
-static void expect_line(int fd, const char *want)
+static void read_line(int fd, char *line, size_t size)
 {
-	char line[256] = "";
 	size_t n = 0;
 
-	while (n < sizeof line - 1 && (n == 0 || line[n - 1] != '\n'))
+	while (n < size - 1 && (n == 0 || line[n - 1] != '\n'))
 		CHECK(read(fd, line + n++, 1) == 1, "no line");
+	line[n] = '\0';
+}
+
+static void expect_line(int fd, const char *want)
+{
+	char line[256];
+
+	read_line(fd, line, sizeof line);
 	CHECK(strcmp(line, want) == 0, "%s instead of %s", line, want);
 }
 
@@ -776,10 +783,7 @@ static void resets_of_directories(void)
 	hl_config_set_resettable(s.cfg, true);
 	CHECK(hl_sandbox_restore(s.cfg, snap, &sb, &err) == 0, "%s", hl_error_text(err));
 	CHECK(write(s.in[1], tree_look, strlen(tree_look)) > 0, "write");
-	size_t n = 0;
-	while (n < sizeof want - 1 && (n == 0 || want[n - 1] != '\n'))
-		CHECK(read(s.out[0], want + n++, 1) == 1, "no line");
-	want[n] = '\0';
+	read_line(s.out[0], want, sizeof want);
 	for (size_t i = 0; i < 2 * NR_TREE_RUNS; i++) {
 		CHECK(hl_sandbox_reset(sb, &err) == 0, "%s", hl_error_text(err));
 		shell_ask(&s, tree_runs[i % NR_TREE_RUNS], "7\n");
@@ -792,6 +796,83 @@ static void resets_of_directories(void)
 	hl_sandbox_free(sb);
 	hl_snapshot_close(snap);
 	shell_free(&s);
+}
+
+/* ---- mounts ---- */
+
+/* With mounts of its own, in two namespaces, where it may mount at all. */
+static const char mounts_script[] =
+    "exec 2>/dev/null; cd /dev/shm; mkdir m n o; mount -t tmpfs one m -o size=1m; echo x >m/file; "
+    "mount --bind m n; mount --make-shared m; mkdir m/dir; cd /; "
+    "unshare -m sh -c 'mount -t tmpfs two /dev/shm/o; sleep 1000' <&- >&- & "
+    "until ! grep -q ' - tmpfs one ' /proc/mounts || nsenter -t $! -m test -e /dev/shm/o; do :; "
+    "done; echo ready; while read -r line; do eval \"$line\"; done";
+
+static const char no_mounts_script[] = "exec 2>/dev/null; cd /dev/shm; mkdir m n o; echo x "
+				       ">m/file; echo y >n/file; mkdir m/dir; cd /; "
+				       "echo ready; while read -r line; do eval \"$line\"; done";
+
+static const char mounts_look[] =
+    "{ cat /proc/self/mountinfo; find /dev/shm -printf '%P %y %s %m\\n' | sort; "
+    "cat /dev/shm/n/file; df -B1 --output=size /dev/shm; } | cksum\n";
+
+static const char *const mounts_runs[] = {
+	"cd /dev/shm; mount -t tmpfs new n; echo x >n/x; echo y >m/y; rm m/file; echo 7\n",
+	"umount -l /dev/shm/m; umount -l /dev/shm; echo 7\n",
+	"mount -o remount,ro /dev/shm; echo 7\n",
+	"mount -o remount,ro,bind /; mount -t tmpfs top /; cd /; mount --move /proc /proc; echo "
+	"7\n",
+	"cd /dev/shm; mount -t tmpfs p m/dir; mount --bind m/dir m/dir; exec 9>m/dir/f; echo 7\n",
+	"cd /dev/shm/m; mkdir low up work; mount -t overlay o dir "
+	"-o lowerdir=low,upperdir=up,workdir=work; echo z >dir/z; echo 7\n",
+	"unshare -m sh -c 'umount -l /dev/shm; sleep 1000' >&- & echo 7\n",
+	"for i in 1 2 3 4 5; do mount -t tmpfs again /dev/shm/m; done; exec 8</dev/shm/m; echo 7\n",
+};
+#define NR_MOUNTS_RUNS (sizeof mounts_runs / sizeof *mounts_runs)
+
+/* What a copy has mounted, and what is in that, is put back in place. `script`: the program, with
+ * mounts of its own or without. */
+static void resets_of_mounts_of(const char *script)
+{
+	struct shell s;
+	struct hl_error *err = NULL;
+	struct hl_sandbox *sb;
+	char want[256];
+
+	shell_new(&s);
+	hl_config_free(s.cfg);
+	s.cfg = CONFIG("dash", "-c", script);
+	hl_config_set_stdio(s.cfg, s.in[0], s.out[1], 2);
+	struct hl_snapshot *snap = shell_snapshot(&s);
+	hl_config_set_resettable(s.cfg, true);
+	CHECK(hl_sandbox_restore(s.cfg, snap, &sb, &err) == 0, "%s", hl_error_text(err));
+	CHECK(write(s.in[1], mounts_look, strlen(mounts_look)) > 0, "write");
+	read_line(s.out[0], want, sizeof want);
+	for (size_t i = 0; i < 2 * NR_MOUNTS_RUNS; i++) {
+		CHECK(hl_sandbox_reset(sb, &err) == 0, "%s", hl_error_text(err));
+		shell_ask(&s, mounts_runs[i % NR_MOUNTS_RUNS], "7\n");
+		CHECK(hl_sandbox_reset(sb, &err) == 0, "%s: %s", mounts_runs[i % NR_MOUNTS_RUNS],
+		      hl_error_text(err));
+		shell_ask(&s, mounts_look, want);
+	}
+	hl_sandbox_free(sb);
+	struct hl_pool *pool;
+	CHECK(hl_pool_new(s.cfg, snap, 1, &pool, &err) == 0, "%s", hl_error_text(err));
+	for (size_t i = 0; i < NR_MOUNTS_RUNS; i++) {
+		CHECK(hl_pool_take(pool, s.cfg, &sb, &err) == 0, "%s", hl_error_text(err));
+		shell_ask(&s, mounts_look, want);
+		shell_ask(&s, mounts_runs[i], "7\n");
+		hl_pool_give(pool, sb);
+	}
+	hl_pool_free(pool);
+	hl_snapshot_close(snap);
+	shell_free(&s);
+}
+
+static void resets_of_mounts(void)
+{
+	resets_of_mounts_of(mounts_script);
+	resets_of_mounts_of(no_mounts_script);
 }
 
 /* Copies have things in common, whether they are alike or not, and are started and ended at once;
@@ -1739,6 +1820,7 @@ static const struct {
 	{ "signal-while-paused", signal_while_paused },
 	{ "resets", resets },
 	{ "resets_of_directories", resets_of_directories },
+	{ "resets_of_mounts", resets_of_mounts },
 	{ "copies-in-common", copies_in_common },
 	{ "replaced-libraries", replaced_libraries },
 	{ "thousand-copies", thousand_copies },
