@@ -64,7 +64,8 @@ struct watch {
 	int wd;
 	struct inode *inode; /* no reference: it tells us when it goes. NULL: the host's */
 	struct list marks;   /* mark.watch_node */
-	/* for snapshots: by which name it was found first, and what it was; NULL: not known */
+	/* for snapshots: by which name it was found first, or which it has since got in the sandbox,
+	 * and what it was; NULL: not known */
 	char *name;
 	uint64_t mount; /* by its number that was never another's: where that was */
 	struct inode_id id;
@@ -1067,6 +1068,54 @@ int inotify_watch(struct file *f, struct caller *c, const struct path *p, uint32
 	mutex_unlock(&in->table->lock);
 	free(name);
 	return wd;
+}
+
+/* Renames are few beside what else is done with files, and names serve snapshots alone: each is
+ * compared. */
+static void rename_watches(struct inotify_table *t, const char *from, const char *to)
+{
+	const struct inotify *in;
+	struct mark *m;
+
+	list_for_each (in, &t->instances, node) {
+		list_for_each (m, &in->marks, instance_node) {
+			struct watch *w = m->watch;
+			const char *below = w->name && w->marks.next == &m->watch_node
+						? path_strip(w->name, from)
+						: NULL;
+			char *name;
+			if (!below || asprintf(&name, "%s%s", to, below) < 0)
+				continue;
+			free(w->name);
+			w->name = name;
+		}
+	}
+}
+
+/* "/./" is in no name of a watch. */
+#define ASIDE "/./aside"
+
+void inotify_renamed(struct inotify_table *t, const struct path *dir, const char *name,
+		     const struct path *newdir, const char *newname, bool exchange)
+{
+	const struct path all = { NULL, NULL };
+	char from[PATH_MAX + NAME_MAX + 2], to[sizeof from];
+
+	mutex_lock(&t->lock);
+	bool used = !list_empty(&t->instances);
+	mutex_unlock(&t->lock);
+	if (!used || path_string(dir, &all, from, PATH_MAX) < 0 ||
+	    path_string(newdir, &all, to, PATH_MAX) < 0)
+		return;
+	sprintf(from + strlen(from), "%s%s", from[1] ? "/" : "", name);
+	sprintf(to + strlen(to), "%s%s", to[1] ? "/" : "", newname);
+	mutex_lock(&t->lock);
+	if (exchange)
+		rename_watches(t, to, ASIDE);
+	rename_watches(t, from, to);
+	if (exchange)
+		rename_watches(t, ASIDE, from);
+	mutex_unlock(&t->lock);
 }
 
 int inotify_unwatch(struct file *f, int wd)

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fs/inotify.h"
 #include "fs/mount.h"
 #include "fs/notify.h"
 #include "fs/protect.h"
@@ -474,6 +475,9 @@ int vfs_rename(struct caller *c, const struct path *start, const char *name,
 	err = place_find(c, newstart, newname, &to);
 	if (!err) {
 		err = rename_at(c, &from, &to, flags);
+		if (!err)
+			inotify_renamed(c->fs->vfs->inotify, &from.dir, from.last, &to.dir, to.last,
+					flags & RENAME_EXCHANGE);
 		path_put(&to.dir);
 	}
 	path_put(&from.dir);

@@ -5,6 +5,7 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "mark.h"
@@ -55,6 +56,20 @@ int main(void)
 	inotify_add_watch(other, "file", IN_ATTRIB);
 	/* it has another name from here on */
 	rename("file", "renamed");
+	/* and what is below these is elsewhere */
+	mkdir("from", 0755);
+	mkdir("from/deep", 0755);
+	mkdir("into", 0755);
+	put("from/deep/moved");
+	put("from/changes");
+	put("into/places");
+	int moves = inotify_init1(IN_NONBLOCK);
+	inotify_add_watch(moves, "from/deep/moved", IN_ATTRIB);
+	inotify_add_watch(moves, "from/changes", IN_ATTRIB);
+	inotify_add_watch(moves, "into/places", IN_ATTRIB);
+	rename("from/deep", "into/deeper");
+	rename("into/deeper/moved", "into/deeper/again");
+	syscall(SYS_renameat2, AT_FDCWD, "from/changes", AT_FDCWD, "into/places", RENAME_EXCHANGE);
 	put("d/first");
 	snprintf(name, sizeof name, "%s/inside", dir);
 	put(name);
@@ -84,6 +99,10 @@ int main(void)
 	printf("rm %d %d\n", inotify_rm_watch(in, wd), inotify_rm_watch(in, 100));
 	show("ignored", in);
 	chmod("renamed", 0640);
+	chmod("into/deeper/again", 0640);
+	chmod("into/places", 0640);
+	chmod("from/changes", 0640);
+	show("moved", moves);
 	int st;
 	waitpid(child, &st, 0);
 	printf("child %d\n", WEXITSTATUS(st));
