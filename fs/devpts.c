@@ -468,6 +468,11 @@ void devpts_options_of(struct filesystem *fs, struct devpts_options *out)
 	*out = devpts_of(fs)->opt;
 }
 
+void *devpts_arg_of(struct filesystem *fs)
+{
+	return fs->ops == &devpts_fs_ops ? devpts_of(fs)->arg : NULL;
+}
+
 int devpts_create(dev_t dev, const struct guest_clock *clock, const struct devpts_options *opt,
 		  const struct devpts_owner *owner, void *arg, struct filesystem **out)
 {

@@ -25,6 +25,8 @@ struct devpts_options {
 
 /* Those that it was made with. */
 void devpts_options_of(struct filesystem *fs, struct devpts_options *out);
+/* Of its owner's functions, as it was made; NULL: `fs` is no devpts. */
+void *devpts_arg_of(struct filesystem *fs);
 /* `arg`: of the owner's functions. */
 int devpts_create(dev_t dev, const struct guest_clock *clock, const struct devpts_options *opt,
 		  const struct devpts_owner *owner, void *arg, struct filesystem **out);

@@ -64,7 +64,7 @@ struct watch {
 	int wd;
 	struct inode *inode; /* no reference: it tells us when it goes. NULL: the host's */
 	struct list marks;   /* mark.watch_node */
-	/* for snapshots: by which name it was found first, or which it has since got in the sandbox,
+	/* for snapshots: by which name it was found first, or which the sandbox has since given it,
 	 * and what it was; NULL: not known */
 	char *name;
 	uint64_t mount; /* by its number that was never another's: where that was */

@@ -31,8 +31,8 @@ int inotify_watch(struct file *f, struct caller *c, const struct path *p, uint32
 /* -EINVAL: no such watch. */
 int inotify_unwatch(struct file *f, int wd);
 
-/* A name has become another, or two have changed places: snapshots look for what is watched where it
- * is now. */
+/* A name has become another, or two have changed places: snapshots look for what is watched where
+ * it is now. */
 void inotify_renamed(struct inotify_table *t, const struct path *dir, const char *name,
 		     const struct path *newdir, const char *newname, bool exchange);
 

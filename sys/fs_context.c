@@ -11,12 +11,16 @@
 #include <sys/mount.h>
 
 #include "fs/devfs.h"
+#include "fs/ramfs/save.h"
 #include "fs/mount.h"
 #include "kernel/tty/pty.h"
 #include "proc/proc.h"
 
 /* Flags of a file system that change nothing here but what /proc/mounts says. */
 #define SHOWN_FLAGS (MS_SYNCHRONOUS | MS_DIRSYNC | MS_MANDLOCK | MS_LAZYTIME)
+
+/* The names of all layers of an overlay, in a snapshot. */
+#define OVERLAY_NAMES_MAX (500 * (uint64_t)PATH_MAX)
 
 /* ---- values ---- */
 
@@ -408,4 +412,91 @@ int fs_context_reconfigure(struct fs_context *fc, struct task *t, struct filesys
 	}
 	mutex_unlock(&vfs->namespace_lock);
 	return err;
+}
+
+/* ---- snapshots ---- */
+
+void fs_context_take(struct fs_context *fc, struct filesystem *fs)
+{
+	if (!filesystem_is_ramfs(fs))
+		return;
+	ramfs_options_of(fs, &fc->tmpfs);
+	fc->bytes_given = fc->inodes_given = fc->uid_given = fc->gid_given = fc->mode_given = true;
+}
+
+void fs_context_save(struct saver *s, const struct fs_context *fc)
+{
+	struct encoder *out = &s->out;
+
+	encode_string(out, fc->source);
+	encode(out, fc->flags);
+	encode(out, fc->changed);
+	encode(out, fc->tmpfs.max_bytes);
+	encode(out, fc->tmpfs.max_inodes);
+	encode(out, fc->tmpfs.mode);
+	encode(out, fc->tmpfs.uid);
+	encode(out, fc->tmpfs.gid);
+	encode(out, fc->bytes_given);
+	encode(out, fc->inodes_given);
+	encode(out, fc->uid_given);
+	encode(out, fc->gid_given);
+	encode(out, fc->mode_given);
+	encode_string(out, fc->overlay.lower);
+	encode_string(out, fc->overlay.upper);
+	encode_string(out, fc->overlay.work);
+	encode(out, fc->overlay.user_marks);
+	encode(out, fc->devpts.uid_given);
+	encode(out, fc->devpts.gid_given);
+	encode(out, fc->devpts.uid);
+	encode(out, fc->devpts.gid);
+	encode(out, fc->devpts.mode);
+	encode(out, fc->devpts.ptmx_mode);
+	encode(out, fc->log_lines);
+	for (unsigned i = 0; i < fc->log_lines; i++)
+		encode_string(out, fc->log[i]);
+}
+
+static int load_log(struct loader *l, struct fs_context *fc)
+{
+	unsigned nr = (unsigned)decode_max(&l->in, FS_LOG_LINES);
+
+	while (fc->log_lines < nr) {
+		char *line = decode_string(&l->in, FS_LOG_LINE + 1);
+		if (!line)
+			return loader_damaged(l, "what a file system context says");
+		fc->log[fc->log_lines++] = line;
+	}
+	return 0;
+}
+
+int fs_context_load(struct loader *l, struct fs_context *fc)
+{
+	struct decoder *in = &l->in;
+
+	free(fc->source);
+	fc->source = decode_string(in, PATH_MAX);
+	fc->flags = (unsigned)decode_max(in, UINT32_MAX) & (MS_RDONLY | SHOWN_FLAGS);
+	fc->changed = (unsigned)decode_max(in, UINT32_MAX) & (MS_RDONLY | SHOWN_FLAGS);
+	fc->tmpfs.max_bytes = decode_max(in, INT64_MAX);
+	fc->tmpfs.max_inodes = decode_max(in, INT64_MAX);
+	fc->tmpfs.mode = (mode_t)decode_max(in, 07777);
+	fc->tmpfs.uid = (uid_t)decode_max(in, UINT32_MAX);
+	fc->tmpfs.gid = (gid_t)decode_max(in, UINT32_MAX);
+	fc->bytes_given = decode_bool(in);
+	fc->inodes_given = decode_bool(in);
+	fc->uid_given = decode_bool(in);
+	fc->gid_given = decode_bool(in);
+	fc->mode_given = decode_bool(in);
+	fc->overlay.lower = decode_string(in, OVERLAY_NAMES_MAX);
+	fc->overlay.upper = decode_string(in, OVERLAY_NAMES_MAX);
+	fc->overlay.work = decode_string(in, OVERLAY_NAMES_MAX);
+	fc->overlay.user_marks = decode_bool(in);
+	fc->devpts.uid_given = decode_bool(in);
+	fc->devpts.gid_given = decode_bool(in);
+	fc->devpts.uid = (uid_t)decode_max(in, UINT32_MAX);
+	fc->devpts.gid = (gid_t)decode_max(in, UINT32_MAX);
+	fc->devpts.mode = (mode_t)decode_max(in, 0777);
+	fc->devpts.ptmx_mode = (mode_t)decode_max(in, 0777);
+	int err = load_log(l, fc);
+	return !err && in->failed ? loader_damaged(l, "a file system context") : err;
 }

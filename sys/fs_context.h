@@ -10,6 +10,7 @@
 #include "fs/ramfs/ramfs.h"
 #include "sys/overlay_fs.h"
 #include "sys/sys.h"
+#include "util/saved.h"
 
 struct fs_context;
 
@@ -61,5 +62,13 @@ void fs_context_set_flags(struct fs_context *fc, unsigned long ms_flags);
 int fs_context_create(struct fs_context *fc, struct task *t, struct filesystem **out);
 /* Changes a file system as the parameters say; namespace_lock is taken. -EBUSY. */
 int fs_context_reconfigure(struct fs_context *fc, struct task *t, struct filesystem *fs);
+
+/* In a snapshot; loading is into one of that type. -EBADMSG. */
+void fs_context_save(struct saver *s, const struct fs_context *fc);
+int fs_context_load(struct loader *l, struct fs_context *fc);
+/* From now on the parameters say what this file system is, whatever they left open. */
+void fs_context_take(struct fs_context *fc, struct filesystem *fs);
+/* Of fsopen(2) and fspick(2). */
+extern const struct saved_kind fs_file_saved;
 
 #endif

@@ -8,6 +8,7 @@
 #include "fs/do_mount.h"
 #include "fs/anon.h"
 #include "fs/saved.h"
+#include "fs/saved_place.h"
 #include "sys/at.h"
 #include "sys/fs_context.h"
 #include "sys/mount.h"
@@ -27,7 +28,7 @@ struct fs_file {
 	/* guarded by it */
 	struct fs_context fc;
 	enum phase phase;
-	struct filesystem *fs; /* reference; NULL: not made yet */
+	struct filesystem *fs; /* reference; NULL: not made yet, or of a snapshot and to be made */
 	struct path picked;    /* fspick(2): whose file system it is */
 };
 
@@ -58,8 +59,6 @@ static void fs_file_release(struct file *f)
 	mutex_destroy(&ff->lock);
 	free(ff);
 }
-
-static FILE_UNSAVED(fs_file_saved, "file system context");
 
 static const struct file_ops fs_file_ops = {
 	.saved = &fs_file_saved,
@@ -293,10 +292,15 @@ SYSCALL_DEFINE(fsconfig)
 
 static int mount_made(struct fs_file *ff, struct task *t, unsigned flags, struct file **out)
 {
-	if (!ff->fs)
+	if (!ff->fs && ff->phase != AWAITING_MOUNT)
 		return -EINVAL;
 	if (ff->phase != AWAITING_MOUNT)
 		return -EBUSY;
+	if (!ff->fs) { /* of a snapshot, which has what it is made of */
+		int made = fs_context_create(&ff->fc, t, &ff->fs);
+		if (made)
+			return made;
+	}
 	const char *source = ff->fc.source ? ff->fc.source : "none";
 	struct mount *m = mount_new(t->sb->vfs, filesystem_get(ff->fs), NULL, flags, source);
 	int err = m ? do_fsmount(task_mnt_ns(t), m, out) : -ENOMEM;
@@ -329,3 +333,109 @@ SYSCALL_DEFINE(fsmount)
 	file_put(&ff->file);
 	return err ? err : fd_return(t, f, a[1] & FSMOUNT_ABI_CLOEXEC);
 }
+
+/* ---- snapshots ---- */
+
+/* The number of a mount that shows it; 0: none. */
+static uint64_t mount_number(const struct saver *s, const struct filesystem *fs)
+{
+	for (size_t i = 0; fs && i < s->nr_mounts; i++)
+		if (((const struct mount *)s->mounts[i])->fs == fs)
+			return i + 1;
+	return 0;
+}
+
+/* What is made and not mounted has nothing in it, and is made again of its parameters. */
+static bool is_made_again(const struct saver *s, const struct fs_file *ff)
+{
+	return ff->phase == AWAITING_MOUNT && !mount_number(s, ff->fs);
+}
+
+static const char *fs_file_refused(struct saver *s, void *object)
+{
+	const struct fs_file *ff = fs_file_of(object);
+
+	if (ff->picked.dentry)
+		return place_refused(s, &ff->picked);
+	if (is_made_again(s, ff) && strcmp(ff->fc.type->name, "overlay") == 0)
+		return "of an overlay that is made and not mounted, which a snapshot cannot hold "
+		       "yet";
+	if ((ff->phase == AWAITING_RECONF || ff->phase == RECONF_PARAMS) &&
+	    !mount_number(s, ff->fs))
+		return "of what is not mounted any more, which a snapshot cannot hold yet";
+	return NULL;
+}
+
+static int fs_file_save(struct saver *s, void *object)
+{
+	struct fs_file *ff = fs_file_of(object);
+
+	if (is_made_again(s, ff))
+		fs_context_take(&ff->fc, ff->fs);
+	encode(&s->out, ff->phase);
+	encode(&s->out, mount_number(s, ff->fs));
+	place_save(s, &ff->picked);
+	encode_string(&s->out, ff->fc.type->name);
+	fs_context_save(s, &ff->fc);
+	file_save_state(s, &ff->file);
+	return 0;
+}
+
+/* Which file system it is about, by what is mounted. */
+static int load_subject(struct loader *l, struct fs_file *ff)
+{
+	uint64_t phase = decode_max(&l->in, FAILED);
+	uint64_t number = decode_max(&l->in, l->nr_mounts);
+	int err = place_find(l, 0, &ff->picked);
+
+	ff->phase = (enum phase)phase;
+	if (err)
+		return err;
+	const struct mount *m = number ? l->mounts[number - 1] : ff->picked.mnt;
+	if (m)
+		ff->fs = filesystem_get(m->fs);
+	bool changes = ff->phase == AWAITING_RECONF || ff->phase == RECONF_PARAMS;
+	return l->in.failed || (changes && !ff->fs) ? loader_damaged(l, "a file system context")
+						    : 0;
+}
+
+static int load_parameters(struct loader *l, struct fs_file *ff)
+{
+	const struct sandbox *sb = l->sandbox;
+	char *type = decode_string(&l->in, NAME_MAX + 1);
+	int err = type ? 0 : loader_damaged(l, "the type of a file system");
+
+	if (!err && ff->fs)
+		fs_context_init_for(&ff->fc, sb->vfs, ff->fs);
+	else if (!err && fs_context_init(&ff->fc, sb->vfs, type))
+		err = loader_damaged(l, "the type of a file system");
+	free(type);
+	if (!err)
+		err = fs_context_load(l, &ff->fc);
+	return err ? err : file_load_state(l, &ff->file);
+}
+
+static int fs_file_load(struct loader *l, void **out)
+{
+	struct fs_file *ff;
+	int err = fs_file_new(l->caller, CREATE_PARAMS, &ff);
+
+	if (err)
+		return err;
+	err = load_subject(l, ff);
+	if (!err)
+		err = load_parameters(l, ff);
+	if (err)
+		file_put(&ff->file);
+	else
+		*out = &ff->file;
+	return err;
+}
+
+const struct saved_kind fs_file_saved = {
+	.name = "file system context",
+	.save = fs_file_save,
+	.load = fs_file_load,
+	.put = file_saved_put,
+	.refused = fs_file_refused,
+};

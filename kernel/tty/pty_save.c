@@ -4,7 +4,8 @@
  *
  * A side of a pty is an open file; the line between them is an object of its own, which processes
  * that have it as controlling terminal refer to, too. Whose terminal it is stands there by number,
- * and is set when all processes have their groups: ptys_join().
+ * and is set when all processes have their groups: ptys_join(). Of other instances of devpts than
+ * the first one it is told by one of the mounts that the snapshot keeps.
  */
 #include <errno.h>
 #include <limits.h>
@@ -108,6 +109,38 @@ static void load_ldisc(struct decoder *in, struct ldisc *l)
 	l->packet_status = (unsigned)decode_max(in, UINT8_MAX);
 }
 
+/* ---- which devpts ---- */
+
+/* The number of a mount of it; 0: it is the first one, or is mounted nowhere. */
+static uint64_t devpts_number(const struct saver *s, const struct pty_table *t)
+{
+	const struct sandbox *sb = s->sandbox;
+
+	for (size_t i = 0; t != sb->ptys && i < s->nr_mounts; i++) {
+		const struct mount *m = s->mounts[i];
+		if (m->fs == t->devpts)
+			return i + 1;
+	}
+	return 0;
+}
+
+/* The ptys of a mount of that number, and (0: NULL) the mount. */
+static int find_table(struct loader *l, struct pty_table **table, struct mount **mnt)
+{
+	const struct sandbox *sb = l->sandbox;
+	uint64_t number = decode_max(&l->in, l->nr_mounts);
+
+	*mnt = number ? l->mounts[number - 1] : NULL;
+	*table = *mnt ? devpts_arg_of((*mnt)->fs) : sb->ptys;
+	if (*table && !l->in.failed)
+		return 0;
+	if (number || l->in.failed)
+		return loader_damaged(l, "the file system of a terminal");
+	return errmsg_set(l->errmsg, ENOTSUP,
+			  "the program has a pseudo terminal, and this configuration has no "
+			  "/dev/pts");
+}
+
 /* ---- the line ---- */
 
 static void save_node(struct encoder *out, const struct pty *p)
@@ -138,6 +171,7 @@ static int line_save(struct saver *s, void *object)
 	struct pty *p = pty_of(object);
 	struct encoder *out = &s->out;
 
+	encode(out, devpts_number(s, p->table));
 	encode(out, p->index);
 	save_node(out, p);
 	save_ldisc(out, &p->ld);
@@ -162,18 +196,18 @@ static pid_t load_nr(struct loader *l)
 
 static int line_load(struct loader *l, void **out)
 {
-	struct sandbox *sb = l->sandbox;
 	struct decoder *in = &l->in;
-	unsigned index = (unsigned)decode_max(in, PTY_MAX - 1);
+	struct pty_table *table;
+	struct mount *mnt;
 	struct pty *p;
+	int err = find_table(l, &table, &mnt);
 
-	if (!sb->ptys)
-		return errmsg_set(l->errmsg, ENOTSUP,
-				  "the program has a pseudo terminal, and this configuration has "
-				  "no /dev/pts");
+	if (err)
+		return err;
+	unsigned index = (unsigned)decode_max(in, PTY_MAX - 1);
 	if (in->failed)
 		return loader_damaged(l, "the number of a terminal");
-	int err = pty_new_numbered(sb->ptys, l->caller, index, &p);
+	err = pty_new_numbered(table, l->caller, index, &p);
 	if (err)
 		return err == -EEXIST ? loader_damaged(l, "two terminals of one number") : err;
 	load_node(in, p);
@@ -184,6 +218,8 @@ static int line_load(struct loader *l, void **out)
 	p->locked = decode_bool(in);
 	p->packet = decode_bool(in);
 	p->exclusive = decode_bool(in);
+	p->saved.waits = true;
+	p->saved.devpts = mnt;
 	p->saved.session = load_nr(l);
 	p->saved.pgrp = load_nr(l);
 	p->saved.writer = load_nr(l);
@@ -191,7 +227,7 @@ static int line_load(struct loader *l, void **out)
 	*out = &p->tty;
 	if (!in->failed)
 		return 0;
-	devpts_remove(sb->ptys->devpts, index);
+	devpts_remove(table->devpts, index);
 	tty_put(&p->tty);
 	return loader_damaged(l, "a terminal");
 }
@@ -204,10 +240,11 @@ static void line_put(void *object)
 static const char *line_refused(struct saver *s, void *object)
 {
 	const struct sandbox *sb = s->sandbox;
+	const struct pty_table *t = pty_of(object)->table;
 
-	return pty_of(object)->table == sb->ptys
+	return t == sb->ptys || devpts_number(s, t)
 		   ? NULL
-		   : "of another /dev/pts than the first, which a snapshot cannot hold yet";
+		   : "of a devpts that is not mounted any more, which a snapshot cannot hold yet";
 }
 
 const struct saved_kind pty_line_saved = {
@@ -235,21 +272,37 @@ static int join(struct sandbox *sb, struct pty *p,
 	if (!err && p->saved.writer && !(writer && writer->task))
 		err = -ESRCH;
 	p->writer = writer ? writer->task : NULL;
+	p->saved.waits = false;
+	return err;
+}
+
+static int join_all(struct sandbox *sb, struct pty_table *t,
+		    int (*pid_of)(struct sandbox *sb, pid_t nr, struct pid **out))
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < PTY_MAX && !err; i++) {
+		if (!t->ptys[i] || !t->ptys[i]->saved.waits)
+			continue;
+		sandbox_lock(sb);
+		err = join(sb, t->ptys[i], pid_of);
+		sandbox_unlock(sb);
+	}
 	return err;
 }
 
 int ptys_join(struct sandbox *sb, int (*pid_of)(struct sandbox *sb, pid_t nr, struct pid **out))
 {
-	struct pty_table *t = sb->ptys;
-	int err = 0;
+	const struct mount *m;
 
-	/* nobody else makes or frees any: the sandbox is being made */
-	for (unsigned i = 0; t && t->nr && i < PTY_MAX && !err; i++) {
-		if (!t->ptys[i])
-			continue;
-		sandbox_lock(sb);
-		err = join(sb, t->ptys[i], pid_of);
-		sandbox_unlock(sb);
+	/* nobody else makes or frees any, or mounts: the sandbox is being made */
+	if (!sb->ptys || !sb->ptys->nr)
+		return 0;
+	int err = join_all(sb, sb->ptys, pid_of);
+	list_for_each (m, &sb->vfs->mounts, all_node) {
+		struct pty_table *t = devpts_arg_of(m->fs);
+		if (!err && t && t != sb->ptys)
+			err = join_all(sb, t, pid_of);
 	}
 	return err;
 }
@@ -280,12 +333,14 @@ static int side_save(struct saver *s, void *object)
 /* The name of a slave that has lost it with its master: it is there for as long as we look. */
 static void lost_name(struct loader *l, struct pty *p, struct path *out)
 {
+	struct mount *mnt = p->saved.devpts;
 	char name[32];
 
-	snprintf(name, sizeof name, "/dev/pts/%u", p->index);
 	if (devpts_add(p->table->devpts, l->caller, p->index, p->tty.dev))
 		return;
-	if (path_walk(l->caller, NULL, name, WALK_NOFOLLOW, out) < 0)
+	snprintf(name, sizeof name, mnt ? "/%u" : "/dev/pts/%u", p->index);
+	if (place_walk(l->caller, &(struct saved_place){ .mnt = mnt, .name = name }, WALK_NOFOLLOW,
+		       out) < 0)
 		*out = (struct path){ NULL, NULL };
 	devpts_remove(p->table->devpts, p->index);
 }

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a program has mounted: file systems with files that are open and mapped, an overlay, peers
  * and slaves, namespaces of its own, a tree that is nowhere, and where processes stand in all of
- * that; and directories that were removed. */
+ * that; file systems that are being described, and terminals of another devpts; and directories
+ * that were removed. */
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 
 #include "mark.h"
 
@@ -44,6 +48,132 @@ static void show_at(const char *what, int dir, const char *name)
 
 	printf("%s: ", what);
 	said(name, fstatat(dir, name, &st, 0));
+}
+
+/* ---- file systems that are being described ---- */
+
+static int set(int fs, const char *key, const char *value)
+{
+	return (int)syscall(SYS_fsconfig, fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key,
+			    value, 0);
+}
+
+static int command(int fs, unsigned what)
+{
+	return (int)syscall(SYS_fsconfig, fs, what, NULL, NULL, 0);
+}
+
+static int describe(const char *size)
+{
+	int fs = (int)syscall(SYS_fsopen, "tmpfs", 0);
+
+	said("size", set(fs, "size", size));
+	said("source", set(fs, "source", size));
+	return fs;
+}
+
+static void mount_described(int fs, const char *where)
+{
+	struct statfs st;
+	int m = (int)syscall(SYS_fsmount, fs, 0, 0);
+
+	mkdir(where, 0755);
+	said("fsmount", m);
+	said("move", syscall(SYS_move_mount, m, "", AT_FDCWD, where, 4 /* F_EMPTY_PATH */));
+	printf("%s has %lu\n", where, statfs(where, &st) ? 0UL : (unsigned long)st.f_blocks);
+	close(m);
+}
+
+static void show_message(int fs)
+{
+	char line[256];
+	ssize_t n = read(fs, line, sizeof line);
+
+	printf("message: %.*s", n > 0 ? (int)n : 0, line);
+	said("no more", read(fs, line, sizeof line));
+}
+
+struct contexts {
+	int described, made, wrong, picked;
+};
+
+static void begin_contexts(struct contexts *c)
+{
+	c->described = describe("1m");
+	c->made = describe("2m");
+	said("create", command(c->made, FSCONFIG_CMD_CREATE));
+	c->wrong = describe("3m");
+	said("wrong", set(c->wrong, "source", "again"));
+	c->picked = (int)syscall(SYS_fspick, AT_FDCWD, "m/picked", 0);
+	said("ro", set(c->picked, "ro", NULL));
+}
+
+static void end_contexts(const struct contexts *c)
+{
+	said("mode", set(c->described, "mode", "700"));
+	said("create", command(c->described, FSCONFIG_CMD_CREATE));
+	mount_described(c->described, "m/described");
+	said("set", set(c->made, "mode", "700"));
+	mount_described(c->made, "m/made");
+	show_message(c->wrong);
+	close(open("m/picked/new", O_CREAT | O_WRONLY, 0600));
+	show("m/picked/new");
+	said("change", command(c->picked, FSCONFIG_CMD_RECONFIGURE));
+	said("write", open("m/picked/other", O_CREAT | O_WRONLY, 0600));
+}
+
+/* ---- terminals ---- */
+
+struct terminal {
+	int master, slave, widow;
+};
+
+static int open_terminal(int *slave)
+{
+	int master = open("m/pts/ptmx", O_RDWR | O_NOCTTY), unlock = 0, nr = -1;
+	char name[64];
+
+	ioctl(master, TIOCSPTLCK, &unlock);
+	ioctl(master, TIOCGPTN, &nr);
+	snprintf(name, sizeof name, "m/pts/%d", nr);
+	*slave = open(name, O_RDWR | O_NOCTTY);
+	printf("terminal %d, %d\n", nr, *slave >= 0);
+	return master;
+}
+
+static void begin_terminals(struct terminal *t)
+{
+	struct termios quiet;
+	int own;
+
+	said("devpts", mount("d", "m/pts", "devpts", 0, "newinstance,ptmxmode=666"));
+	t->master = open_terminal(&t->slave);
+	close(open_terminal(&t->widow));
+	tcgetattr(t->slave, &quiet);
+	quiet.c_lflag &= ~(tcflag_t)ECHO; /* which Linux does later */
+	tcsetattr(t->slave, TCSANOW, &quiet);
+	if (write(t->master, "typed\n", 6) != 6 || write(t->slave, "said\n", 5) != 5)
+		said("write", -1);
+	own = posix_openpt(O_RDWR | O_NOCTTY);
+	printf("in the first: %d\n", own >= 0);
+}
+
+static void end_terminals(const struct terminal *t)
+{
+	char buf[64];
+	struct stat st;
+	int other;
+
+	printf("typed: %.*s", (int)read(t->slave, buf, sizeof buf), buf);
+	ssize_t n = read(t->master, buf, sizeof buf);
+	for (ssize_t i = 0; i < n; i++)
+		printf(buf[i] == '\r' ? "^M" : buf[i] == '\n' ? "|" : "%c", buf[i]);
+	printf("\nwidow: %zd\n", read(t->widow, buf, sizeof buf));
+	if (stat("m/pts/0", &st) == 0)
+		printf("its mode: %o\n", st.st_mode & 07777);
+	close(open_terminal(&other));
+	close(t->master);
+	printf("its name: %d\n", stat("m/pts/0", &st));
 }
 
 /* A process with mounts of its own, which waits. */
@@ -87,8 +217,8 @@ int main(void)
 	}
 	mkdir("m", 0755);
 	said("mount", mount("name", "m", "tmpfs", MS_NOSUID, "size=1m,mode=750"));
-	const char *dirs[] = { "m/shared", "m/peer", "m/slave", "m/alone", "m/low",
-			       "m/up",     "m/work", "m/over",  "m/cover", "m/gone" };
+	const char *dirs[] = { "m/shared", "m/peer", "m/slave", "m/alone", "m/low", "m/up",
+			       "m/work",   "m/over", "m/cover", "m/gone",  "m/pts", "m/picked" };
 	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
 		mkdir(dirs[i], 0755);
 	int f = put("m/file", "a file");
@@ -122,7 +252,14 @@ int main(void)
 	}
 	while (access("left", F_OK) == 0)
 		sched_yield();
+	struct contexts contexts;
+	said("mount", mount("k", "m/picked", "tmpfs", 0, NULL));
+	begin_contexts(&contexts);
+	struct terminal terminal;
+	begin_terminals(&terminal);
 	mark();
+	end_contexts(&contexts);
+	end_terminals(&terminal);
 
 	printf("mapped: %.6s\n", map);
 	memcpy(map, "A", 1);

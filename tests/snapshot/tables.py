@@ -5,7 +5,7 @@ failed. Nothing is run: what the tables point to is in the executable's list of 
 import gdb, re, subprocess
 
 # What is refused whatever it is: docs/snapshot.md says why.
-REFUSED = {"file system context", "socket"}
+REFUSED = {"socket"}
 
 gdb.execute("set width 0")
 failed = seen = 0
