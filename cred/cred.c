@@ -3,6 +3,7 @@
  * then on the sandbox keeps its own (credentials(7), capabilities(7)). */
 #include "cred/cred.h"
 
+#include <errno.h>
 #include <linux/capability.h>
 #include <linux/prctl.h>
 #include <stddef.h>
@@ -123,6 +124,38 @@ void cred_withhold(struct cred *c, uint64_t caps)
 	c->cap_ambient &= ~caps;
 }
 
+void cred_enter(struct cred *c, struct user_namespace *ns)
+{
+	struct user_namespace *old = c->user_ns;
+	const uint64_t all = (1ULL << (CAP_LAST_CAP + 1)) - 1;
+
+	ns_get(&ns->ns);
+	c->user_ns = ns;
+	ns_put(&old->ns);
+	c->securebits = 0;
+	c->cap_inheritable = c->cap_ambient = 0;
+	c->cap_effective = c->cap_permitted = c->cap_bounding = all;
+	cred_withhold(c, ns->withheld);
+}
+
+int cred_new_user_ns(const struct cred *c, struct ns_numbers *numbers, bool chrooted,
+		     struct user_namespace **out)
+{
+	if (c->user_ns->level > USER_NS_DEPTH)
+		return -ENOSPC;
+	*out = user_ns_new(numbers, c->user_ns, c->euid, c->egid);
+	if (!*out)
+		return -ENOMEM;
+	(*out)->parent_could_setfcap = cred_own_capable(c, CAP_SETFCAP);
+	int err = ns_count(&(*out)->ns);
+	if (!err && (chrooted || !user_ns_has_uid(c->user_ns, c->euid) ||
+		     !user_ns_has_gid(c->user_ns, c->egid)))
+		err = -EPERM;
+	if (err)
+		ns_put(&(*out)->ns);
+	return err;
+}
+
 struct cred *cred_copy(const struct cred *c, int nr_groups)
 {
 	int n = nr_groups < 0 ? c->nr_groups : nr_groups;
@@ -208,10 +241,14 @@ bool cred_owner_or_capable(const struct cred *c, uid_t owner)
 	(1UL << CAP_CHOWN | 1UL << CAP_DAC_OVERRIDE | 1UL << CAP_DAC_READ_SEARCH |                 \
 	 1UL << CAP_FOWNER)
 
-/* Its capabilities over the host's files. */
+/* Its capabilities over the host's files. The host is not asked as somebody who has them over the
+ * files of some users and not over those of others. */
 static uint64_t caps_on_host(const struct cred *c)
 {
-	return user_ns_is_first(c->user_ns) ? c->cap_effective : 0;
+	if (user_ns_is_first(c->user_ns))
+		return c->cap_effective;
+	return user_ns_has_all(c->user_ns) ? c->cap_effective & (CAPS_CONTAINED | 1UL << CAP_FSETID)
+					   : 0;
 }
 
 static int assume(const struct cred *c, uint64_t caps)
@@ -241,10 +278,22 @@ int cred_assume_powerless(const struct cred *c)
 	return assume(c, 0);
 }
 
+/* Linux's cred_cap_issubset(): whoever has made a user namespace has all capabilities there. */
+static bool has_caps_of(const struct cred *c, const struct cred *other)
+{
+	if (c->user_ns == other->user_ns)
+		return !(other->cap_permitted & ~c->cap_permitted);
+	for (const struct user_namespace *ns = other->user_ns; ns->ns.owner; ns = ns->ns.owner) {
+		if (ns->ns.owner == c->user_ns && ns->owner == c->euid)
+			return true;
+	}
+	return false;
+}
+
 bool cred_changes_rights(const struct cred *old, const struct cred *new)
 {
 	return old->euid != new->euid || old->egid != new->egid || old->fsuid != new->fsuid ||
-	       old->fsgid != new->fsgid || new->cap_permitted & ~old->cap_permitted;
+	       old->fsgid != new->fsgid || !has_caps_of(old, new);
 }
 
 bool cred_overrides_files(const struct cred *c)

@@ -37,11 +37,18 @@ struct cred *cred_of_monitor(struct user_namespace *ns, const struct cred_rights
 void cred_rights(const struct cred *c, struct cred_rights *out);
 /* Those of the first process of a Linux system: user 0 with all capabilities. NULL: no memory. */
 struct cred *cred_of_init(struct user_namespace *ns);
+/* A user namespace below that of `c`, which makes it. -ENOSPC: it would be too deep, or there are
+ * as many as there may be. -EPERM: `chrooted`, or its maker is nobody where it is made. -ENOMEM. */
+int cred_new_user_ns(const struct cred *c, struct ns_numbers *numbers, bool chrooted,
+		     struct user_namespace **out);
 /* A copy with one reference and room for `nr_groups` groups (-1: the same groups). NULL: no
  * memory. */
 struct cred *cred_copy(const struct cred *c, int nr_groups);
 /* Of one that nobody else has yet: it has none of these capabilities, and gets none of them. */
 void cred_withhold(struct cred *c, uint64_t caps);
+/* Of one that nobody else has yet: it acts in `ns` from now on, with all capabilities there, as
+ * the first process of a user namespace does, and whoever enters one. */
+void cred_enter(struct cred *c, struct user_namespace *ns);
 /* References are what sharers change of it. */
 struct cred *cred_get(const struct cred *c);
 void cred_put(const struct cred *c);

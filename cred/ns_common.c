@@ -6,6 +6,7 @@
  */
 #include "cred/ns_common.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "cred/user_ns.h"
@@ -42,6 +43,7 @@ void ns_init(struct ns_common *ns, enum ns_kind kind, struct ns_numbers *numbers
 	ns->kind = kind;
 	ns->inum = first ? kinds[kind].first : FIRST_LATER + atomic_fetch_add(&numbers->later, 1);
 	ns->owner = owner;
+	ns->counted = false;
 	ns->release = release;
 	if (owner)
 		ns_get(&owner->ns);
@@ -56,6 +58,26 @@ void ns_renumber(struct ns_common *ns, struct ns_numbers *numbers, unsigned inum
 		numbers->later = inum - FIRST_LATER + 1;
 }
 
+static void uncount(struct user_namespace *from, const struct user_namespace *to, enum ns_kind kind)
+{
+	for (; from != to; from = from->ns.owner)
+		atomic_fetch_sub(&from->namespaces[kind].nr, 1);
+}
+
+int ns_count(struct ns_common *ns)
+{
+	for (struct user_namespace *u = ns->owner; u; u = u->ns.owner) {
+		struct ns_limit *l = &u->namespaces[ns->kind];
+		if (atomic_fetch_add(&l->nr, 1) < l->max)
+			continue;
+		atomic_fetch_sub(&l->nr, 1);
+		uncount(ns->owner, u, ns->kind);
+		return -ENOSPC;
+	}
+	ns->counted = true;
+	return 0;
+}
+
 struct ns_common *ns_get(struct ns_common *ns)
 {
 	ref_get(&ns->refs);
@@ -66,9 +88,12 @@ void ns_put(struct ns_common *ns)
 {
 	if (!ns || !ref_put(&ns->refs))
 		return;
-	if (ns->owner)
-		ns_put(&ns->owner->ns);
+	struct user_namespace *owner = ns->owner;
+	if (ns->counted)
+		uncount(owner, NULL, ns->kind);
 	ns->release(ns);
+	if (owner)
+		ns_put(&owner->ns);
 }
 
 static void release_plain(struct ns_common *ns)

@@ -39,6 +39,7 @@ struct ns_common {
 	enum ns_kind kind;
 	unsigned inum;
 	struct user_namespace *owner; /* reference; NULL: of the first user namespace */
+	bool counted;                 /* by ns_count */
 	void (*release)(struct ns_common *ns);
 };
 
@@ -52,9 +53,12 @@ struct ns_numbers {
 	_Atomic unsigned later;
 };
 
-/* One reference. `release` frees it, once its owner was put. */
+/* One reference. `release` frees it. */
 void ns_init(struct ns_common *ns, enum ns_kind kind, struct ns_numbers *numbers,
 	     struct user_namespace *owner, void (*release)(struct ns_common *ns));
+/* Counts it for its owner and for all above, until it is released: /proc/sys/user. -ENOSPC: one of
+ * these has as many as it may have. Whoever made it, once. */
+int ns_count(struct ns_common *ns);
 /* The number that it had in the sandbox it is a copy of; what is no such number has no effect. */
 void ns_renumber(struct ns_common *ns, struct ns_numbers *numbers, unsigned inum);
 struct ns_common *ns_get(struct ns_common *ns);

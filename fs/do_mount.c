@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -184,7 +185,12 @@ static int copy_from(struct mnt_namespace *ns, const struct path *from, struct d
 
 	if (m->unbindable || !may)
 		return -EINVAL;
-	return tree_copy(from->mnt, name ? name : from->dentry, recursive ? 0 : COPY_ALONE, out);
+	if (!recursive && tree_hides(m, name ? name : from->dentry))
+		return -EINVAL;
+	int err = tree_copy(from->mnt, name ? name : from->dentry, recursive ? 0 : COPY_ALONE, out);
+	if (!err)
+		(*out)->unmovable = false;
+	return err;
 }
 
 /* A file that stands for a namespace is bound by itself. A mount namespace is not where it could
@@ -242,7 +248,7 @@ static int may_move(const struct mnt_namespace *ns, struct mount *m, const struc
 		   to->parent->ns != ns) {
 		return -EINVAL;
 	}
-	if (mount_is_shared(to->parent) && has_unbindable(m))
+	if (m->unmovable || (mount_is_shared(to->parent) && has_unbindable(m)))
 		return -EINVAL;
 	return mount_lies_on(to->parent, m) ? -ELOOP : 0;
 }
@@ -323,6 +329,17 @@ static int make_readonly(struct mount *top, bool recursive)
 	return err;
 }
 
+/* can_change_locked_flags() */
+static bool may_change(const struct mount *m, unsigned set, unsigned clear)
+{
+	const unsigned atime = MOUNT_NOATIME | MOUNT_NODIRATIME | MOUNT_STRICTATIME;
+	unsigned now = m->flags, next = (now & ~clear) | set;
+
+	if (m->locked & MOUNT_LOCK_ATIME && (now ^ next) & atime)
+		return false;
+	return !(m->locked & now & ~next);
+}
+
 int do_set_flags(struct mnt_namespace *ns, const struct path *at, unsigned set, unsigned clear,
 		 const enum propagation *to, bool recursive)
 {
@@ -332,7 +349,7 @@ int do_set_flags(struct mnt_namespace *ns, const struct path *at, unsigned set, 
 	struct mnt_namespace *its = at->mnt->ns;
 	int err = its == ns || (its && its->anonymous) ? 0 : -EINVAL;
 	for (struct mount *m = err ? NULL : at->mnt; m && !err; m = next_of(m, at->mnt, recursive))
-		err = m->locked & clear & ~set ? -EPERM : 0;
+		err = may_change(m, set, clear) ? 0 : -EPERM;
 	if (!err && set & MOUNT_RDONLY)
 		err = make_readonly(at->mnt, recursive);
 	for (struct mount *m = err ? NULL : at->mnt; m; m = next_of(m, at->mnt, recursive)) {
@@ -356,6 +373,10 @@ static int umount_locked(struct caller *c, struct mount *m, int flags, unsigned 
 	bool used = !list_empty(&m->children) || ref_count(&m->refs) > mine + 1;
 	int err = 0;
 
+	if (m->unmovable)
+		return -EINVAL;
+	if (flags & MNT_FORCE && !cred_capable(c->cred, CAP_SYS_ADMIN))
+		return -EPERM;
 	if (flags & MNT_EXPIRE && (is_root || flags & (MNT_FORCE | MNT_DETACH)))
 		return -EINVAL;
 	/* The second time that nobody has been there since the first, it goes. */
@@ -364,6 +385,9 @@ static int umount_locked(struct caller *c, struct mount *m, int flags, unsigned 
 	if (err)
 		return err;
 	/* The root stays, and is only made read-only. */
+	if (is_root && !(flags & MNT_DETACH) &&
+	    !cred_ns_capable(c->cred, filesystem_users(m->fs, m->vfs), CAP_SYS_ADMIN))
+		return -EPERM;
 	if (is_root && !(flags & MNT_DETACH))
 		return m->fs->readonly ? 0 : filesystem_make_readonly(m->vfs, m->fs);
 	if (!m->parent)
@@ -405,7 +429,7 @@ static int may_pivot(struct caller *c, const struct mnt_namespace *ns, const str
 
 	if (mount_is_shared(old) || (new_parent && mount_is_shared(new_parent)) ||
 	    (root->mnt->parent && mount_is_shared(root->mnt->parent)) || root->mnt->ns != ns ||
-	    new->mnt->ns != ns || old->ns != ns)
+	    new->mnt->ns != ns || old->ns != ns || new->mnt->unmovable)
 		return -EINVAL;
 	if (is_deleted(c, new))
 		return -ENOENT;

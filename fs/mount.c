@@ -6,22 +6,51 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/mount_tree.h"
 #include "mm/mm.h"
 
 /* What a mount takes, with its names. */
 #define MOUNT_BYTES 1024
 
-static void mount_free(struct mount *m)
+/* What lies on it goes with it, as soon as nobody else has it: to `gone`. */
+static void let_go_of_kept(struct mount *m, struct list *gone)
+{
+	struct mount *child, *next;
+
+	list_for_each_safe (child, next, &m->children, child_node) {
+		mount_unlink(child);
+		child->parent = NULL;
+		child->kept = false;
+		list_add_tail(gone, &child->ns_node);
+	}
+}
+
+static void mount_free_one(struct mount *m, struct list *gone)
 {
 	rwlock_wrlock(&m->vfs->mount_lock);
 	list_del(&m->all_node);
+	let_go_of_kept(m, gone);
 	rwlock_unlock(&m->vfs->mount_lock);
 	dentry_put(m->root);
+	dentry_put(m->over);
 	filesystem_put(m->fs);
 	free(m->source);
 	if (m->vfs->mem)
 		mm_host_uncharge(m->vfs->mem, MOUNT_BYTES);
 	free(m);
+}
+
+static void mount_free(struct mount *m)
+{
+	struct list gone = LIST_INIT(gone);
+
+	mount_free_one(m, &gone);
+	while (!list_empty(&gone)) {
+		m = list_first(&gone, struct mount, ns_node);
+		list_del(&m->ns_node);
+		if (ref_put(&m->refs))
+			mount_free_one(m, &gone);
+	}
 }
 
 struct mount *mount_new(struct vfs *vfs, struct filesystem *fs, struct dentry *root, unsigned flags,
@@ -73,7 +102,7 @@ struct mount *mount_clone(const struct path *from)
 	    mount_new(m->vfs, filesystem_get(m->fs), from->dentry, m->flags, m->source);
 
 	if (copy)
-		copy->locked = m->locked;
+		copy->locked = m->locked, copy->unmovable = m->unmovable;
 	return copy;
 }
 

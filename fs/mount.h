@@ -39,7 +39,9 @@ struct mount {
 	uint64_t id;         /* never used again */
 	size_t number;       /* among those that a snapshot keeps (fs/saved.h); 0: it keeps none */
 	char *source;        /* as in /proc/mounts */
-	unsigned locked;     /* flags that no guest takes away: FS_OF_HOST */
+	/* flags that nobody takes away: FS_OF_HOST, or as `unmovable`; once it is in a namespace,
+	 * namespace_lock */
+	unsigned locked;
 
 	_Atomic unsigned flags;   /* MOUNT_*; who changes them holds namespace_lock */
 	_Atomic unsigned writers; /* see mount_begin_write */
@@ -68,6 +70,12 @@ struct mount {
 	struct list slaves;     /* its own */
 	struct list slave_node; /* master->slaves */
 	bool unbindable;
+	/* Linux's MNT_LOCKED: it came with a tree from a mount namespace of more rights, and hides
+	 * what lies below it */
+	bool unmovable;
+	/* Detached with its parent, over which it goes on lying, so that nothing is uncovered for
+	 * those who are there: the parent has the reference, and `parent` is none */
+	bool kept;
 	/* the same, while a change is being prepared: fs/mount_tree.h */
 	struct mount *copy;
 	struct list work_node;
@@ -120,6 +128,12 @@ uint64_t mount_unique_id(const struct mount *m);
 static inline bool mount_is_readonly(const struct mount *m)
 {
 	return m->flags & MOUNT_RDONLY || m->fs->readonly;
+}
+/* The user namespace that a file system belongs to. */
+static inline struct user_namespace *filesystem_users(const struct filesystem *fs,
+						      const struct vfs *vfs)
+{
+	return fs->user_ns ? fs->user_ns : vfs->user_ns;
 }
 /* When a time of access is to be kept of what is read there. */
 enum atime { ATIME_NEVER, ATIME_RELATIVE, ATIME_ALWAYS };
@@ -175,6 +189,9 @@ int mnt_ns_copy(struct mnt_namespace *ns, struct user_namespace *owner, struct f
 		struct mnt_namespace **out);
 /* Where a process begins that enters the namespace: references. */
 struct path mnt_ns_root(struct mnt_namespace *ns);
+/* Does it show all of a file system of this type already, so that another mount of one reveals
+ * nothing? Always, where it belongs to the first users: Linux's mount_too_revealing(). */
+bool mnt_ns_shows(struct mnt_namespace *ns, const char *type);
 /* Is the mount attached in it now? Takes mount_lock. */
 bool mnt_ns_has(struct mnt_namespace *ns, const struct mount *m);
 

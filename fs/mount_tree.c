@@ -248,6 +248,16 @@ void mount_leave(struct mount *m, struct list *gone)
 		ns->root = NULL;
 }
 
+bool mount_keep(struct mount *m)
+{
+	if (!m->unmovable)
+		return false;
+	list_del(&m->ns_node);
+	m->kept = true;
+	mount_put(m->parent); /* which goes as well, and has a reference until no lock is held */
+	return true;
+}
+
 /* Takes `top` and all below it apart, into `gone`. */
 void tree_dissolve(struct mount *top, struct list *gone)
 {
@@ -257,7 +267,12 @@ void tree_dissolve(struct mount *top, struct list *gone)
 	for (m = top; m; m = tree_next(m, top))
 		mount_leave(m, &leaving);
 	/* the topmost of a stack first */
-	list_for_each_reverse(m, &leaving, ns_node) mount_unlink(m);
+	for (struct list *at = leaving.prev, *prev; at != &leaving; at = prev) {
+		prev = at->prev;
+		m = container_of(at, struct mount, ns_node);
+		if (m == top || !mount_keep(m))
+			mount_unlink(m);
+	}
 	list_splice_tail(gone, &leaving);
 }
 
@@ -339,11 +354,36 @@ static int copy_children(struct mount *top, const struct dentry *root, unsigned 
 	while (!err && m) {
 		bool skip = (m->unbindable && !(how & COPY_UNBINDABLE)) ||
 			    (m->parent == top && !is_shown(m, root));
+		/* without it, what it hides would be seen */
+		if (skip && m->unbindable && m->unmovable)
+			return -EPERM;
 		if (!skip)
 			err = copy_below(m, how);
 		m = skip ? tree_skip(m, top) : tree_next(m, top);
 	}
 	return err;
+}
+
+bool tree_hides(const struct mount *top, const struct dentry *root)
+{
+	const struct mount *m;
+
+	list_for_each (m, &top->children, child_node) {
+		if (m->unmovable && is_shown(m, root))
+			return true;
+	}
+	return false;
+}
+
+void tree_lock(struct mount *top)
+{
+	for (struct mount *m = top; m; m = tree_next(m, top)) {
+		m->locked |=
+		    MOUNT_LOCK_ATIME |
+		    (m->flags & (MOUNT_RDONLY | MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC));
+		if (m != top)
+			m->unmovable = true;
+	}
 }
 
 int tree_copy(struct mount *top, struct dentry *root, unsigned how, struct mount **out)

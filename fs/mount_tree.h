@@ -39,6 +39,11 @@ struct mount *tree_next(struct mount *m, const struct mount *top);
  * fs/peers.h); mount.copy of each original becomes its copy. -EINVAL: `top` is unbindable.
  * -ENOMEM. */
 int tree_copy(struct mount *top, struct dentry *root, unsigned how, struct mount **out);
+/* Does something lie on the part of `top` that `root` shows which may not be taken from there? */
+bool tree_hides(const struct mount *top, const struct dentry *root);
+/* Linux's lock_mnt_tree(): the tree is to be in a mount namespace of fewer rights than the one it
+ * comes from. What lies below its top stays there, and what the flags forbid stays forbidden. */
+void tree_lock(struct mount *top);
 /* Gives up a tree that is nowhere. */
 void tree_drop(struct mount *top, struct list *gone);
 
@@ -58,6 +63,8 @@ void mount_unlink(struct mount *m);
 void mount_join(struct mount *m, struct mnt_namespace *ns);
 /* From there to `gone`. */
 void mount_leave(struct mount *m, struct list *gone);
+/* Detached with its parent: if it is unmovable, it stays where it lies, out of every list. */
+bool mount_keep(struct mount *m);
 /* Takes `top` and all below it apart, into `gone`. */
 void tree_dissolve(struct mount *top, struct list *gone);
 

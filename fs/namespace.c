@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "fs/mount_tree.h"
+#include "cred/user_ns.h"
 #include "fs/peers.h"
 #include "fs/propagation.h"
 
@@ -105,6 +106,8 @@ int tree_attach(struct mount *top, const struct point *p, struct point *from, st
 	list_for_each (m, &copies, work_node) {
 		mount_link(m);
 		join_tree_locked(m, m->parent->ns);
+		if (m->ns->ns.owner != ns->ns.owner)
+			tree_lock(m);
 	}
 	rwlock_unlock(&ns->vfs->mount_lock);
 	ns->pending = 0;
@@ -130,6 +133,8 @@ int tree_pivot(struct mount *new, struct mount *root, const struct point *put_ol
 		mount_unlink(root);
 		hang_locked(new, &at, &from[0]);
 		hang_locked(root, put_old, &from[1]);
+		new->unmovable = root->unmovable;
+		root->unmovable = false;
 	}
 	rwlock_unlock(&new->vfs->mount_lock);
 	if (!err)
@@ -176,7 +181,8 @@ void tree_detach(struct mount *top, struct list *gone)
 	list_for_each_safe (m, next, &more, work_node) {
 		list_del(&m->work_node);
 		mount_leave(m, gone);
-		mount_unlink(m);
+		if (!m->parent->marked || !mount_keep(m))
+			mount_unlink(m);
 	}
 	list_for_each_safe (m, next, &slid, work_node) {
 		list_del(&m->work_node);
@@ -284,6 +290,31 @@ bool mnt_ns_has(struct mnt_namespace *ns, const struct mount *m)
 	return has;
 }
 
+static bool shows_all(const struct mount *m)
+{
+	const struct mount *child;
+
+	if (!inode_same(m->root->inode, m->fs->root) || m->locked & MOUNT_RDONLY)
+		return false;
+	list_for_each (child, &m->children, child_node) {
+		if (child->unmovable)
+			return false;
+	}
+	return true;
+}
+
+bool mnt_ns_shows(struct mnt_namespace *ns, const char *type)
+{
+	const struct mount *m;
+	bool shows = user_ns_is_first(ns->ns.owner);
+
+	mutex_lock(&ns->vfs->namespace_lock);
+	list_for_each (m, &ns->mounts, ns_node)
+		shows = shows || (strcmp(m->fs->type, type) == 0 && shows_all(m));
+	mutex_unlock(&ns->vfs->namespace_lock);
+	return shows;
+}
+
 /* The same place in the copy of its namespace; *old is to be put without locks. */
 static void switch_path(struct path *p, const struct mnt_namespace *from, struct path *old)
 {
@@ -297,10 +328,14 @@ static int copy_into(struct mnt_namespace *ns, struct mnt_namespace *new, struct
 		     struct path old[2])
 {
 	struct mount *top;
-	int err = tree_copy(ns->root, ns->root->root, COPY_UNBINDABLE, &top);
+	bool foreign = new->ns.owner != ns->ns.owner;
+	int err =
+	    tree_copy(ns->root, ns->root->root, COPY_UNBINDABLE | (foreign ? COPY_SLAVE : 0), &top);
 
 	if (err)
 		return err;
+	if (foreign)
+		tree_lock(top);
 	tree_settle(top, new);
 	mutex_lock(&fs->lock);
 	switch_path(&fs->root, ns, &old[0]);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "cred/ns_common.h"
+#include "cred/user_ns.h"
 #include "fs/file.h"
 #include "fs/mount.h"
 #include "fs/saved.h"
@@ -82,20 +83,24 @@ static int ns_inode_path(struct inode *i, struct dentry *d, char *buf, size_t si
 	return (size_t)n < size ? n : -ENAMETOOLONG;
 }
 
-/* ioctl_nsfs(2); NS_GET_USERNS, which makes a descriptor, is in sys/namespace.c. What holds a first
- * namespace is nothing a program could see: EPERM, as where that is outside of the caller's. */
+/* NS_GET_OWNER_UID */
+static int owner_uid(struct ns_common *ns, struct caller *c, struct mm *mm, gva_t to)
+{
+	if (ns->kind != NS_USER)
+		return -EINVAL;
+	uid_t owner =
+	    from_kuid_munged(c->cred->user_ns, container_of(ns, struct user_namespace, ns)->owner);
+	return copy_to_guest(mm, to, &owner, sizeof owner) ? -EFAULT : 0;
+}
+
+/* ioctl_nsfs(2); what makes a descriptor is in sys/namespace.c. */
 static int64_t ns_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
 {
-	enum ns_kind kind = ns_of(file_inode(f))->kind;
-	const uid_t owner = 0;
+	struct ns_common *ns = ns_of(file_inode(f));
 
 	switch (cmd) {
-	case NS_GET_NSTYPE: return ns_kind_clone_flag(kind);
-	case NS_GET_PARENT: return kind == NS_PID || kind == NS_USER ? -EPERM : -EINVAL;
-	case NS_GET_OWNER_UID:
-		if (kind != NS_USER)
-			return -EINVAL;
-		return copy_to_guest(mm, GVA(arg), &owner, sizeof owner) ? -EFAULT : 0;
+	case NS_GET_NSTYPE: return ns_kind_clone_flag(ns->kind);
+	case NS_GET_OWNER_UID: return owner_uid(ns, c, mm, GVA(arg));
 	}
 	return -ENOTTY;
 }

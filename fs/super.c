@@ -43,7 +43,7 @@ int vfs_create(const struct cred_rights *monitor, struct vfs **out)
 	vfs->removed = anonfs_new("removed");
 	vfs->devices = device_table_new();
 	vfs->ns_numbers = calloc(1, sizeof *vfs->ns_numbers);
-	vfs->user_ns = vfs->ns_numbers ? user_ns_new(vfs->ns_numbers, NULL, 0) : NULL;
+	vfs->user_ns = vfs->ns_numbers ? user_ns_new(vfs->ns_numbers, NULL, 0, 0) : NULL;
 	vfs->monitor = vfs->user_ns ? cred_of_monitor(vfs->user_ns, monitor) : NULL;
 	vfs->locks = lock_table_new();
 	vfs->writers = writers_new();

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cred/user_ns.h"
 #include "fs/mount.h"
 #include "fs/notify.h"
 
@@ -34,7 +35,10 @@ void filesystem_put(struct filesystem *fs)
 		return;
 	fs->ended = true;
 	free(fs->place);
+	struct user_namespace *users = fs->user_ns;
 	fs->ops->destroy(fs);
+	if (users)
+		ns_put(&users->ns);
 }
 
 bool fs_checks_access(const struct filesystem *fs, const struct caller *c)

@@ -234,6 +234,9 @@ struct filesystem {
 	 * there before: what a copy of a snapshot knows it by. NULL: a guest has made it. */
 	char *place;
 	unsigned place_nr;
+	/* reference: who may change it and mount it elsewhere, and whose set-user-ID files count;
+	 * NULL: the first. Constant once it is mounted */
+	struct user_namespace *user_ns;
 	/* who is told of its inodes; NULL: none was ever watched */
 	_Atomic(struct inotify_table *) watched;
 };
@@ -277,6 +280,7 @@ enum {
 	MOUNT_NODIRATIME = 32,
 	MOUNT_STRICTATIME = 64,
 	MOUNT_NOSYMFOLLOW = 128,
+	MOUNT_LOCK_ATIME = 256, /* in mount.locked: how times of access are kept stays */
 };
 
 /* How many files are open, and may be: those with a descriptor, or that had one (in a message). */

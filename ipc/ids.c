@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "ipc/ipc.h"
+#include "cred/user_ns.h"
 #include "util/minmax.h"
 
 #define PLACE_MASK (IPC_PLACES - 1)
@@ -88,8 +89,11 @@ int ipc_find_owned(struct ipc_namespace *ns, struct caller *c, enum ipc_kind kin
 	return cred_ns_capable(cred, ns->ns.owner, CAP_SYS_ADMIN) ? 0 : -EPERM;
 }
 
-int ipc_set_owner(struct ipc_object *o, uid_t uid, gid_t gid, mode_t mode)
+int ipc_set_owner(struct ipc_object *o, const struct user_namespace *ns, uid_t uid, gid_t gid,
+		  mode_t mode)
 {
+	uid = make_kuid(ns, uid);
+	gid = make_kgid(ns, gid);
 	if (uid == (uid_t)-1 || gid == (gid_t)-1)
 		return -EINVAL;
 	o->uid = uid;
@@ -98,14 +102,14 @@ int ipc_set_owner(struct ipc_object *o, uid_t uid, gid_t gid, mode_t mode)
 	return 0;
 }
 
-struct ipc_perm ipc_perm_of(const struct ipc_object *o)
+struct ipc_perm ipc_perm_of(const struct ipc_object *o, const struct user_namespace *ns)
 {
 	return (struct ipc_perm){
 		.__key = o->key,
-		.uid = o->uid,
-		.gid = o->gid,
-		.cuid = o->cuid,
-		.cgid = o->cgid,
+		.uid = from_kuid_munged(ns, o->uid),
+		.gid = from_kgid_munged(ns, o->gid),
+		.cuid = from_kuid_munged(ns, o->cuid),
+		.cgid = from_kgid_munged(ns, o->cgid),
 		.mode = o->mode,
 		.__seq = (unsigned short)(o->id >> IPC_SEQ_SHIFT),
 	};

@@ -155,12 +155,13 @@ int ipc_find_stat(struct ipc_namespace *ns, struct caller *c, enum ipc_kind kind
 int ipc_find_owned(struct ipc_namespace *ns, struct caller *c, enum ipc_kind kind, int id,
 		   struct ipc_object **out);
 /* As guests see it. */
-struct ipc_perm ipc_perm_of(const struct ipc_object *o);
+struct ipc_perm ipc_perm_of(const struct ipc_object *o, const struct user_namespace *ns);
 /* -EACCES: not all rights of `mode` (S_IRUGO and the like, as Linux's ipcperms()). */
 int ipc_permission(const struct ipc_namespace *ns, const struct caller *c,
 		   const struct ipc_object *o, mode_t mode);
 /* IPC_SET: -EINVAL. */
-int ipc_set_owner(struct ipc_object *o, uid_t uid, gid_t gid, mode_t mode);
+int ipc_set_owner(struct ipc_object *o, const struct user_namespace *ns, uid_t uid, gid_t gid,
+		  mode_t mode);
 /* Takes it out of the table. */
 void ipc_remove(struct ipc_namespace *ns, enum ipc_kind kind, struct ipc_object *o);
 /* It is found by its id alone from now on. */

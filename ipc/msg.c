@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cred/user_ns.h"
 #include "mm/mm.h"
 #include "util/minmax.h"
 
@@ -396,7 +397,7 @@ int msg_stat(struct ipc_namespace *ns, struct caller *c, int n, int cmd, struct 
 	int r = ipc_find_stat(ns, c, IPC_MSG, n, cmd != IPC_STAT, cmd == MSG_STAT_ANY, &o);
 	if (!r) {
 		const struct msg_queue *q = queue_of(o);
-		*out = (struct msqid_ds){ .msg_perm = ipc_perm_of(o),
+		*out = (struct msqid_ds){ .msg_perm = ipc_perm_of(o, c->cred->user_ns),
 					  .msg_stime = q->stime,
 					  .msg_rtime = q->rtime,
 					  .msg_ctime = q->ctime,
@@ -422,7 +423,7 @@ static int change_locked(struct ipc_namespace *ns, struct caller *c, int id,
 		return err;
 	if (to->msg_qbytes > ns->limits.msg_mnb && !cred_capable(c->cred, CAP_SYS_RESOURCE))
 		return -EPERM;
-	err = ipc_set_owner(o, p->uid, p->gid, p->mode);
+	err = ipc_set_owner(o, c->cred->user_ns, p->uid, p->gid, p->mode);
 	if (err)
 		return err;
 	struct msg_queue *q = queue_of(o);
@@ -477,7 +478,7 @@ int msg_info(struct ipc_namespace *ns, int cmd, struct msginfo *out)
 	return r;
 }
 
-void msg_show(struct ipc_namespace *ns, struct text *out)
+void msg_show(struct ipc_namespace *ns, const struct user_namespace *users, struct text *out)
 {
 	text_puts(out,
 		  "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  "
@@ -491,7 +492,10 @@ void msg_show(struct ipc_namespace *ns, struct text *out)
 				    "%10d %10d  %4o  %10lu %10lu %5u %5u %5u %5u %5u %5u %10lu "
 				    "%10lu %10lu\n",
 				    o->key, o->id, o->mode, q->bytes, q->nr, q->lspid, q->lrpid,
-				    o->uid, o->gid, o->cuid, o->cgid, (unsigned long)q->stime,
+				    from_kuid_munged(users, o->uid),
+				    from_kgid_munged(users, o->gid),
+				    from_kuid_munged(users, o->cuid),
+				    from_kgid_munged(users, o->cgid), (unsigned long)q->stime,
 				    (unsigned long)q->rtime, (unsigned long)q->ctime);
 	}
 	ipc_unlock(ns);

@@ -34,7 +34,7 @@ int msg_remove(struct ipc_namespace *ns, struct caller *c, int id);
 /* IPC_INFO, MSG_INFO: the highest place in use. */
 int msg_info(struct ipc_namespace *ns, int cmd, struct msginfo *out);
 /* /proc/sysvipc/msg */
-void msg_show(struct ipc_namespace *ns, struct text *out);
+void msg_show(struct ipc_namespace *ns, const struct user_namespace *users, struct text *out);
 
 void msg_clear(struct ipc_namespace *ns);
 void msg_save(struct saver *s, struct ipc_namespace *ns);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cred/user_ns.h"
 #include "mm/mm.h"
 #include "util/ref.h"
 
@@ -571,7 +572,7 @@ int sem_stat(struct ipc_namespace *ns, struct caller *c, int n, int cmd, struct 
 	int r = ipc_find_stat(ns, c, IPC_SEM, n, cmd != IPC_STAT, cmd == SEM_STAT_ANY, &o);
 	if (!r) {
 		const struct sem_array *a = array_of(o);
-		*out = (struct semid_ds){ .sem_perm = ipc_perm_of(o),
+		*out = (struct semid_ds){ .sem_perm = ipc_perm_of(o, c->cred->user_ns),
 					  .sem_otime = a->otime,
 					  .sem_ctime = a->ctime,
 					  .sem_nsems = a->nr };
@@ -589,7 +590,7 @@ int sem_change_owner(struct ipc_namespace *ns, struct caller *c, int id, const s
 	ipc_lock(ns);
 	int err = ipc_find_owned(ns, c, IPC_SEM, id, &o);
 	if (!err)
-		err = ipc_set_owner(o, p->uid, p->gid, p->mode);
+		err = ipc_set_owner(o, c->cred->user_ns, p->uid, p->gid, p->mode);
 	if (!err)
 		array_of(o)->ctime = ipc_now(ns);
 	ipc_unlock(ns);
@@ -630,7 +631,7 @@ int sem_info(struct ipc_namespace *ns, int cmd, struct seminfo *out)
 	return r;
 }
 
-void sem_show(struct ipc_namespace *ns, struct text *out)
+void sem_show(struct ipc_namespace *ns, const struct user_namespace *users, struct text *out)
 {
 	text_puts(out, "       key      semid perms      nsems   uid   gid  cuid  cgid      otime"
 		       "      ctime\n");
@@ -640,8 +641,11 @@ void sem_show(struct ipc_namespace *ns, struct text *out)
 		const struct sem_array *a = o ? const_array(o) : NULL;
 		if (a)
 			text_printf(out, "%10d %10d  %4o %10u %5u %5u %5u %5u %10lu %10lu\n",
-				    o->key, o->id, o->mode, a->nr, o->uid, o->gid, o->cuid, o->cgid,
-				    (unsigned long)a->otime, (unsigned long)a->ctime);
+				    o->key, o->id, o->mode, a->nr, from_kuid_munged(users, o->uid),
+				    from_kgid_munged(users, o->gid),
+				    from_kuid_munged(users, o->cuid),
+				    from_kgid_munged(users, o->cgid), (unsigned long)a->otime,
+				    (unsigned long)a->ctime);
 	}
 	ipc_unlock(ns);
 }

@@ -44,7 +44,7 @@ int sem_remove(struct ipc_namespace *ns, struct caller *c, int id);
 /* IPC_INFO, SEM_INFO: the highest place in use. */
 int sem_info(struct ipc_namespace *ns, int cmd, struct seminfo *out);
 /* /proc/sysvipc/sem */
-void sem_show(struct ipc_namespace *ns, struct text *out);
+void sem_show(struct ipc_namespace *ns, const struct user_namespace *users, struct text *out);
 
 /* For a thread that shares the list: made if there was none. NULL: no memory. */
 struct sem_undo_list *sem_undo_share(struct ipc_namespace *ns, struct sem_undo_list **undo);

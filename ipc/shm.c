@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #include "cred/user.h"
+#include "cred/user_ns.h"
 #include "mm/map.h"
 #include "mm/mapped_place.h"
 #include "mm/pagestore_save.h"
@@ -310,7 +311,7 @@ int shm_stat(struct ipc_namespace *ns, struct caller *c, int n, int cmd, struct 
 	int r = ipc_find_stat(ns, c, IPC_SHM, n, cmd != IPC_STAT, cmd == SHM_STAT_ANY, &o);
 	if (!r) {
 		const struct segment *s = segment_of(o);
-		*out = (struct shmid_ds){ .shm_perm = ipc_perm_of(o),
+		*out = (struct shmid_ds){ .shm_perm = ipc_perm_of(o, c->cred->user_ns),
 					  .shm_segsz = s->size,
 					  .shm_atime = s->atime,
 					  .shm_dtime = s->dtime,
@@ -332,7 +333,7 @@ int shm_change_owner(struct ipc_namespace *ns, struct caller *c, int id, const s
 	ipc_lock(ns);
 	int err = ipc_find_owned(ns, c, IPC_SHM, id, &o);
 	if (!err)
-		err = ipc_set_owner(o, p->uid, p->gid, p->mode);
+		err = ipc_set_owner(o, c->cred->user_ns, p->uid, p->gid, p->mode);
 	if (!err)
 		segment_of(o)->ctime = ipc_now(ns);
 	ipc_unlock(ns);
@@ -449,7 +450,7 @@ int shm_usage(struct ipc_namespace *ns, struct shm_info *out)
 	return r;
 }
 
-void shm_show(struct ipc_namespace *ns, struct text *out)
+void shm_show(struct ipc_namespace *ns, const struct user_namespace *users, struct text *out)
 {
 	struct segment s;
 	uint64_t held;
@@ -464,9 +465,11 @@ void shm_show(struct ipc_namespace *ns, struct text *out)
 			    out,
 			    "%10d %10d  %4o %21lu %5u %5u  %5lu %5u %5u %5u %5u %10lu %10lu "
 			    "%10lu %21lu %21lu\n",
-			    s.o.key, s.o.id, s.o.mode, s.size, s.cpid, s.lpid, s.mappings, s.o.uid,
-			    s.o.gid, s.o.cuid, s.o.cgid, (unsigned long)s.atime,
-			    (unsigned long)s.dtime, (unsigned long)s.ctime, held, 0UL);
+			    s.o.key, s.o.id, s.o.mode, s.size, s.cpid, s.lpid, s.mappings,
+			    from_kuid_munged(users, s.o.uid), from_kgid_munged(users, s.o.gid),
+			    from_kuid_munged(users, s.o.cuid), from_kgid_munged(users, s.o.cgid),
+			    (unsigned long)s.atime, (unsigned long)s.dtime, (unsigned long)s.ctime,
+			    held, 0UL);
 }
 
 /* ---- saving ---- */

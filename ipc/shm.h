@@ -30,7 +30,7 @@ int shm_lock(struct ipc_namespace *ns, struct caller *c, int id, bool lock, uint
 int shm_limits(struct ipc_namespace *ns, struct shminfo *out);
 int shm_usage(struct ipc_namespace *ns, struct shm_info *out);
 /* /proc/sysvipc/shm */
-void shm_show(struct ipc_namespace *ns, struct text *out);
+void shm_show(struct ipc_namespace *ns, const struct user_namespace *users, struct text *out);
 
 void shm_clear(struct ipc_namespace *ns);
 void shm_save(struct saver *s, struct ipc_namespace *ns);

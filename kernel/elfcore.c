@@ -16,6 +16,7 @@
 #include "arch/corefile.h"
 #include "arch/machine.h"
 #include "cred/cred.h"
+#include "cred/user_ns.h"
 #include "fs/file.h"
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
@@ -190,8 +191,8 @@ static void put_process(struct core *k)
 	}
 	s.nice = (char)leader->sched.nice;
 	s.flag = p->did_exec ? 0 : PROCESS_FORKNOEXEC;
-	s.uid = leader->cred->uid;
-	s.gid = leader->cred->gid;
+	s.uid = from_kuid_munged(task_user_ns(leader), leader->cred->uid);
+	s.gid = from_kgid_munged(task_user_ns(leader), leader->cred->gid);
 	s.pid = p->pid->nr;
 	s.ppid = p->parent ? p->parent->pid->nr : 0;
 	s.pgrp = number_of(p->pgrp);

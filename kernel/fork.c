@@ -5,6 +5,7 @@
  * failure on the way undoes all of it. The parent of a vfork waits here, too.
  */
 #include "ipc/sem.h"
+#include "cred/user_ns.h"
 #include "kernel/fork.h"
 
 #include <errno.h>
@@ -231,19 +232,57 @@ static uint64_t task_limit(struct task *t)
 	return exempt ? UINT64_MAX : process_rlimit(t->process, RLIMIT_NPROC);
 }
 
+/* Does its root lie elsewhere than that of its mount namespace? Who was sent there could get out as
+ * the root of a user namespace. */
+static bool is_chrooted(struct task *t)
+{
+	struct path root = fs_struct_root(t->fs), top = mnt_ns_root(nsproxy_mnt(t->nsproxy));
+	bool elsewhere = root.mnt != top.mnt || !inode_same(root.dentry->inode, top.dentry->inode);
+
+	path_put(&root);
+	path_put(&top);
+	return elsewhere;
+}
+
+/* A copy of the caller's credentials, as the first of a user namespace. */
+static int cred_in_new_user_ns(struct task *t, struct cred **out)
+{
+	struct user_namespace *ns;
+
+	if (!budget_room(t->sb->mem.budget, sizeof *ns))
+		return -ENOMEM;
+	int err = cred_new_user_ns(t->cred, t->sb->vfs->ns_numbers, is_chrooted(t), &ns);
+	if (err)
+		return err;
+	*out = cred_copy(t->cred, -1);
+	if (*out)
+		cred_enter(*out, ns);
+	ns_put(&ns->ns);
+	return *out ? 0 : -ENOMEM;
+}
+
+static int share_cred(struct task *t, struct task *child, uint64_t flags)
+{
+	if (flags & CLONE_NEWUSER)
+		return cred_in_new_user_ns(t, &child->cred);
+	child->cred = flags & CLONE_THREAD ? cred_get(t->cred) : cred_copy(t->cred, -1);
+	return child->cred ? 0 : -ENOMEM;
+}
+
 /* Gives the child what the flags say: the same object, or a copy. What was taken is freed by
  * task_free. */
 static int share(struct task *t, struct task *child, uint64_t flags)
 {
-	child->cred = flags & CLONE_THREAD ? cred_get(t->cred) : cred_copy(t->cred, -1);
-	int err = child->cred ? task_count(child, task_limit(t)) : -ENOMEM;
+	int err = share_cred(t, child, flags);
+	if (!err)
+		err = task_count(child, task_limit(t));
 	if (err)
 		return err;
 	child->files = flags & CLONE_FILES ? fdtable_get(t->files) : fdtable_copy(t->files);
 	child->fs = flags & CLONE_FS ? fs_struct_share(t->fs) : fs_struct_copy(t->fs);
 	if (!child->files || !child->fs)
 		return -ENOMEM;
-	err = nsproxy_clone(t, flags, child->fs, &child->nsproxy);
+	err = nsproxy_clone(t, child->cred, flags, child->fs, &child->nsproxy);
 	if (!err && flags & CLONE_SYSVSEM) {
 		child->sem_undo = sem_undo_share(nsproxy_ipc(t->nsproxy), &t->sem_undo);
 		err = child->sem_undo ? 0 : -ENOMEM;
@@ -353,16 +392,22 @@ int task_unshare(struct task *t, uint64_t flags)
 	    (flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_NEWUSER) && !alone))
 		return -EINVAL;
 	struct nsproxy *nsproxy = NULL;
+	struct cred *cred = NULL;
 	int err = flags & CLONE_FILES ? unshare_files(t) : 0;
-	if (!err && flags & (CLONE_FS | CLONE_NEWNS))
+	if (!err && flags & (CLONE_FS | CLONE_NEWNS | CLONE_NEWUSER))
 		err = unshare_fs(t);
+	if (!err && flags & CLONE_NEWUSER)
+		err = cred_in_new_user_ns(t, &cred);
 	if (!err)
-		err = nsproxy_clone(t, flags, t->fs, &nsproxy);
-	if (!err && flags & (CLONE_SYSVSEM | CLONE_NEWIPC))
+		err = nsproxy_clone(t, cred ? cred : t->cred, flags, t->fs, &nsproxy);
+	if (err) {
+		cred_put(cred);
+		return err;
+	}
+	if (flags & (CLONE_SYSVSEM | CLONE_NEWIPC))
 		task_undo_semaphores(t);
-	if (!err)
-		nsproxy_set(t, nsproxy);
-	return err;
+	nsproxy_set(t, nsproxy);
+	return cred ? task_set_cred(t, cred) : 0;
 }
 
 static int new_process(struct task *t, uint64_t exit_signal, struct process **out)

@@ -99,52 +99,50 @@ static struct nsproxy *nsproxy_copy(const struct nsproxy *old)
 	return p;
 }
 
-static int copy_uts(struct nsproxy *p)
+/* Takes the place of the one of its kind, and counts. */
+static int replace(struct nsproxy *p, struct ns_common *ns)
 {
-	struct uts_namespace *old = nsproxy_uts(p), *uts;
-	int err = uts_ns_copy(old, &uts);
+	ns_put(p->ns[ns->kind]);
+	p->ns[ns->kind] = ns;
+	return ns_count(ns);
+}
 
-	if (err)
-		return err;
-	p->ns[NS_UTS] = &uts->ns;
-	ns_put(&old->ns);
-	return 0;
+static int copy_uts(struct nsproxy *p, const struct cred *cred)
+{
+	struct uts_namespace *uts;
+	int err = uts_ns_copy(nsproxy_uts(p), cred->user_ns, &uts);
+
+	return err ? err : replace(p, &uts->ns);
 }
 
 static int copy_ipc(struct nsproxy *p, const struct cred *cred)
 {
-	struct ipc_namespace *old = nsproxy_ipc(p), *ipc;
-	int err = ipc_ns_new(old->domain, cred->user_ns, &ipc);
+	struct ipc_namespace *ipc;
+	int err = ipc_ns_new(nsproxy_ipc(p)->domain, cred->user_ns, &ipc);
 
-	if (err)
-		return err;
-	p->ns[NS_IPC] = &ipc->ns;
-	ns_put(&old->ns);
-	return 0;
+	return err ? err : replace(p, &ipc->ns);
 }
 
 static int copy_mnt(struct nsproxy *p, const struct cred *cred, struct fs_struct *fs)
 {
-	struct mnt_namespace *old = nsproxy_mnt(p), *mnt;
-	int err = mnt_ns_copy(old, cred->user_ns, fs, &mnt);
+	struct mnt_namespace *mnt;
+	int err = mnt_ns_copy(nsproxy_mnt(p), cred->user_ns, fs, &mnt);
 
-	if (err)
-		return err;
-	p->ns[NS_MNT] = &mnt->ns;
-	ns_put(&old->ns);
-	return 0;
+	return err ? err : replace(p, &mnt->ns);
 }
 
-int nsproxy_clone(struct task *t, uint64_t flags, struct fs_struct *fs, struct nsproxy **out)
+int nsproxy_clone(struct task *t, const struct cred *cred, uint64_t flags, struct fs_struct *fs,
+		  struct nsproxy **out)
 {
 	const uint64_t known = CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNS;
+	const uint64_t asked = flags & CLONE_NAMESPACES & ~(uint64_t)CLONE_NEWUSER;
 	int err = 0;
 
-	if (flags & CLONE_NAMESPACES && !cred_own_capable(t->cred, CAP_SYS_ADMIN))
+	if (asked && !cred_own_capable(cred, CAP_SYS_ADMIN))
 		return -EPERM;
-	if (flags & CLONE_NAMESPACES & ~known || (flags & CLONE_NEWIPC && flags & CLONE_SYSVSEM))
+	if (asked & ~known || (flags & CLONE_NEWIPC && flags & CLONE_SYSVSEM))
 		return -EINVAL;
-	if (!(flags & known)) {
+	if (!asked) {
 		*out = nsproxy_get(t->nsproxy);
 		return 0;
 	}
@@ -152,11 +150,11 @@ int nsproxy_clone(struct task *t, uint64_t flags, struct fs_struct *fs, struct n
 	if (!p)
 		return -ENOMEM;
 	if (flags & CLONE_NEWUTS)
-		err = copy_uts(p);
+		err = copy_uts(p, cred);
 	if (!err && flags & CLONE_NEWIPC)
-		err = copy_ipc(p, t->cred);
+		err = copy_ipc(p, cred);
 	if (!err && flags & CLONE_NEWNS)
-		err = copy_mnt(p, t->cred, fs);
+		err = copy_mnt(p, cred, fs);
 	if (err)
 		nsproxy_put(p);
 	else

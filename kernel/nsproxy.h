@@ -37,10 +37,12 @@ struct nsproxy {
 struct nsproxy *nsproxy_new(struct sandbox *sb);
 struct nsproxy *nsproxy_get(struct nsproxy *p);
 void nsproxy_put(struct nsproxy *p);
-/* For a child: the same set, or one with new namespaces where `flags` (clone(2)) ask for them. `fs`
- * is the child's own: of new mounts its root and working directory become part, once nothing can
- * fail any more. -EINVAL: of kinds of which there is only one. -EPERM, -ENOSPC. */
-int nsproxy_clone(struct task *t, uint64_t flags, struct fs_struct *fs, struct nsproxy **out);
+/* For a child: the same set, or one with new namespaces where `flags` (clone(2)) ask for them.
+ * These belong to the user namespace of `cred`, the child's. `fs` is the child's own: of new
+ * mounts its root and working directory become part, once nothing can fail any more. -EINVAL: of
+ * kinds of which there is only one. -EPERM, -ENOSPC. */
+int nsproxy_clone(struct task *t, const struct cred *cred, uint64_t flags, struct fs_struct *fs,
+		  struct nsproxy **out);
 /* A set that has `ns` in place of the one of its kind, one reference. NULL: no memory. */
 struct nsproxy *nsproxy_with(const struct nsproxy *old, struct ns_common *ns);
 /* Owner: takes the reference over. */

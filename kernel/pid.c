@@ -110,6 +110,7 @@ void pid_put(struct pid *p)
 	if (!p || !ref_put(&p->refs))
 		return;
 	waitqueue_destroy(&p->exited);
+	ns_put(p->users);
 	ns_put(&p->ns->ns);
 	free(p);
 }

@@ -35,6 +35,8 @@ struct pid {
 	struct waitqueue exited;
 	_Atomic unsigned ended; /* PID_*_ENDED, PID_REAPED; read without lock */
 	int exit_code;          /* once there is PID_REAPED */
+	/* and the user namespace that the process was in; reference */
+	struct ns_common *users;
 	bool hashed;
 	bool counted; /* it names a task or a process: pid_namespace.tasks */
 };

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "cred/cred.h"
+#include "cred/user_ns.h"
 #include "fs/file.h"
 #include "kernel/ptrace/tracee.h"
 #include "cred/user.h"
@@ -429,6 +430,8 @@ void process_reap(struct process *p)
 	p->user = NULL;
 	process_set_pgrp(p, NULL);
 	process_set_session(p, NULL);
+	p->pid->users = &process_cred(p)->user_ns->ns;
+	ns_get(p->pid->users);
 	p->pid->process = NULL;
 	pid_ended(p->pid, PID_REAPED, p->exit_code);
 	p->parent = NULL;

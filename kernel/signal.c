@@ -10,6 +10,7 @@
 
 #include "arch/sigframe.h"
 #include "cred/cred.h"
+#include "cred/user_ns.h"
 #include "kernel/park.h"
 #include "kernel/process.h"
 #include "kernel/ptrace/stop.h"
@@ -231,6 +232,14 @@ static bool prepare(struct process *p, struct task *t, int sig)
 	return is_wanted(t, sig);
 }
 
+/* has_si_pid_and_uid(): does it say who is behind it? */
+static bool names_sender(const siginfo_t *si, int sig)
+{
+	if (si->si_code <= 0)
+		return si->si_code != SI_TIMER && si->si_code != SI_SIGIO;
+	return si->si_code == SI_KERNEL || sig == SIGCHLD;
+}
+
 /* Kernel-made and standard signals get through without an entry when there are too many; RT signals
  * sent by programs fail (setrlimit(2), RLIMIT_SIGPENDING). */
 static int queue(struct process *p, struct task *t, struct sigpending *to, int sig,
@@ -243,6 +252,8 @@ static int queue(struct process *p, struct task *t, struct sigpending *to, int s
 	if (q) {
 		q->info = *si;
 		q->info.si_signo = sig;
+		if (names_sender(si, sig))
+			q->info.si_uid = from_kuid_munged(t->cred->user_ns, si->si_uid);
 		sigqueue_queue(q, to);
 	} else if (sig >= SIGRT_FIRST && si->si_code != SI_USER) {
 		return -EAGAIN;

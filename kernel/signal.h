@@ -84,6 +84,7 @@ struct sigaltstack_state {
 void siginfo_kernel(siginfo_t *si, int sig, int code); /* zeroed but for these */
 
 /* kernel/signal.c. sandbox->lock held. 0 or -EAGAIN (RLIMIT_SIGPENDING). sig 1..64. */
+/* si_uid of what is sent is one of the kernel's (cred/user_ns.h), and becomes the receiver's. */
 int signal_send_task(struct task *t, int sig, const siginfo_t *si);
 int signal_send_process(struct process *p, int sig, const siginfo_t *si);
 int signal_send_pgrp(struct pid *pgrp, int sig, const siginfo_t *si); /* -ESRCH: no member */

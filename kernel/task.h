@@ -181,6 +181,12 @@ static inline struct pid_namespace *task_pid_ns(const struct task *t)
 	return t->pid->ns;
 }
 
+/* Its user namespace: what numbers of users mean to it. */
+static inline struct user_namespace *task_user_ns(const struct task *t)
+{
+	return t->cred->user_ns;
+}
+
 /* The caller for file system calls. */
 static inline struct caller task_caller(struct task *t)
 {

@@ -20,20 +20,20 @@ static void release(struct ns_common *common)
 	free(ns);
 }
 
-static struct uts_namespace *uts_ns_alloc(struct sandbox *sb)
+static struct uts_namespace *uts_ns_alloc(struct sandbox *sb, struct user_namespace *owner)
 {
 	struct uts_namespace *ns = calloc(1, sizeof *ns);
 
 	if (!ns)
 		return NULL;
-	ns_init(&ns->ns, NS_UTS, sb->vfs->ns_numbers, sb->vfs->user_ns, release);
+	ns_init(&ns->ns, NS_UTS, sb->vfs->ns_numbers, owner, release);
 	ns->sb = sb;
 	return ns;
 }
 
 struct uts_namespace *uts_ns_new(struct sandbox *sb)
 {
-	struct uts_namespace *ns = uts_ns_alloc(sb);
+	struct uts_namespace *ns = uts_ns_alloc(sb, sb->vfs->user_ns);
 	struct utsname host;
 
 	if (!ns)
@@ -46,7 +46,8 @@ struct uts_namespace *uts_ns_new(struct sandbox *sb)
 	return ns;
 }
 
-int uts_ns_copy(const struct uts_namespace *from, struct uts_namespace **out)
+int uts_ns_copy(const struct uts_namespace *from, struct user_namespace *owner,
+		struct uts_namespace **out)
 {
 	struct sandbox *sb = from->sb;
 
@@ -54,7 +55,7 @@ int uts_ns_copy(const struct uts_namespace *from, struct uts_namespace **out)
 		sb->nr_uts_ns--;
 		return -ENOSPC;
 	}
-	*out = uts_ns_alloc(sb);
+	*out = uts_ns_alloc(sb, owner);
 	if (!*out) {
 		sb->nr_uts_ns--;
 		return -ENOMEM;

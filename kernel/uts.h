@@ -34,8 +34,9 @@ struct uts_changes {
 
 /* The first one of a sandbox, with the host's names. NULL: no memory. */
 struct uts_namespace *uts_ns_new(struct sandbox *sb);
-/* One with the names of another. -ENOSPC: there are UTS_NS_MAX already. */
-int uts_ns_copy(const struct uts_namespace *from, struct uts_namespace **out);
+/* One of `owner` with the names of another. -ENOSPC: there are UTS_NS_MAX already. */
+int uts_ns_copy(const struct uts_namespace *from, struct user_namespace *owner,
+		struct uts_namespace **out);
 /* A new name of `len` bytes, at most UTS_NAME_MAX, cut at a NUL. */
 void uts_set(struct uts_namespace *ns, enum uts_name which, const char *name, size_t len);
 void uts_get(const struct uts_namespace *ns, enum uts_name which, char out[UTS_NAME_MAX + 1]);

@@ -394,7 +394,7 @@ int tree_mount(struct sandbox *sb, const struct hl_config *cfg, struct mount_lis
 	}
 	if (there)
 		visitor_done(&v);
-	sb->withheld_caps = world_withheld_caps(cfg);
+	sb->withheld_caps = sb->vfs->user_ns->withheld = world_withheld_caps(cfg);
 	sb->mounts_made = sb->vfs->mount_event;
 	return !err && cfg->sysroot ? set_sysroot(sb, cfg->sysroot, errmsg) : err;
 }

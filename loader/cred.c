@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "cred/cred.h"
+#include "cred/user_ns.h"
 #include "fs/file.h"
 #include "fs/mount.h"
 #include "fs/vfs.h"
@@ -29,10 +30,15 @@ struct file_caps {
 	bool effective;
 };
 
-/* Linux's mnt_may_suid(). */
-static bool mount_allows(const struct file *exe)
+/* Linux's mnt_may_suid(): of another mount namespace, or of a file system that belongs to users
+ * below the caller's, nothing is believed. */
+static bool mount_allows(struct caller *c, const struct file *exe)
 {
-	return exe->path.mnt && exe->path.mnt->root && !(exe->path.mnt->flags & MOUNT_NOSUID);
+	const struct mount *m = exe->path.mnt;
+
+	return m && m->root && !(m->flags & MOUNT_NOSUID) &&
+	       (!c->mnt_ns || mnt_ns_has(c->mnt_ns, m)) &&
+	       user_ns_is_within(c->cred->user_ns, filesystem_users(m->fs, m->vfs));
 }
 
 /* 0: also where there are none. -EINVAL: no layout that is known (linux/capability.h). */
@@ -42,7 +48,7 @@ static int read_file_caps(struct caller *c, struct file *exe, struct file_caps *
 	struct inode *i = file_inode(exe);
 
 	*out = (struct file_caps){ 0 };
-	if (!i || !mount_allows(exe) || !i->ops->getxattr || i->fs->flags & FS_CHECKS_ACCESS)
+	if (!i || !mount_allows(c, exe) || !i->ops->getxattr || i->fs->flags & FS_CHECKS_ACCESS)
 		return 0;
 	ssize_t n = i->ops->getxattr(i, c, XATTR_NAME_CAPS, &d, sizeof d);
 	if (n == -ENODATA || n == -EOPNOTSUPP)
@@ -91,11 +97,14 @@ static void take_file_ids(struct caller *c, struct file *exe, struct cred *new)
 	const struct cred *old = c->cred;
 	struct statx st;
 
-	if (old->no_new_privs || !mount_allows(exe))
+	if (old->no_new_privs || !mount_allows(c, exe))
 		return;
 	if (file_getattr(exe, c, STATX_MODE | STATX_UID | STATX_GID, &st) < 0)
 		return;
 	if (!knows_owner(exe, &st))
+		return;
+	if (!user_ns_has_uid(old->user_ns, st.stx_uid) ||
+	    !user_ns_has_gid(old->user_ns, st.stx_gid))
 		return;
 	if (st.stx_mode & S_ISUID)
 		new->euid = st.stx_uid;
@@ -112,11 +121,13 @@ static void take_file_ids(struct caller *c, struct file *exe, struct cred *new)
 /* handle_privileged_root(): *effective, as if the file said so. */
 static void give_root_caps(struct cred *new, bool has_caps, bool *effective)
 {
-	if (new->securebits & SECBIT_NOROOT || (has_caps && new->euid == 0 && new->uid != 0))
+	const uid_t root = make_kuid(new->user_ns, 0);
+
+	if (new->securebits & SECBIT_NOROOT || (has_caps && new->euid == root &&new->uid != root))
 		return;
-	if (new->euid == 0 || new->uid == 0)
+	if (new->euid == root || new->uid == root)
 		new->cap_permitted = new->cap_bounding | new->cap_inheritable;
-	if (new->euid == 0)
+	if (new->euid == root)
 		*effective = true;
 }
 
@@ -153,7 +164,8 @@ static int transform(struct cred *new, const struct cred *old, const struct file
 	new->suid = new->fsuid = new->euid;
 	new->sgid = new->fsgid = new->egid;
 	*secure = changes || new->euid != old->uid || new->egid != old->gid ||
-		  (new->uid != 0 && (effective || new->cap_permitted & ~new->cap_ambient));
+		  (new->uid != make_kuid(new->user_ns, 0) &&
+		   (effective || new->cap_permitted & ~new->cap_ambient));
 	return 0;
 }
 

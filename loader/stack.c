@@ -21,6 +21,7 @@
 #include <sys/mman.h>
 
 #include "arch/machine.h"
+#include "cred/user_ns.h"
 #include "host/random.h"
 #include "mm/access.h"
 #include "mm/map.h"
@@ -171,10 +172,10 @@ static void make_auxv(struct mm *mm, const struct stack_args *a, gva_t platform,
 	aux(mm, AT_BASE, a->interp_base);
 	aux(mm, AT_FLAGS, 0);
 	aux(mm, AT_ENTRY, a->program->entry.v);
-	aux(mm, AT_UID, a->cred->uid);
-	aux(mm, AT_EUID, a->cred->euid);
-	aux(mm, AT_GID, a->cred->gid);
-	aux(mm, AT_EGID, a->cred->egid);
+	aux(mm, AT_UID, from_kuid_munged(a->cred->user_ns, a->cred->uid));
+	aux(mm, AT_EUID, from_kuid_munged(a->cred->user_ns, a->cred->euid));
+	aux(mm, AT_GID, from_kgid_munged(a->cred->user_ns, a->cred->gid));
+	aux(mm, AT_EGID, from_kgid_munged(a->cred->user_ns, a->cred->egid));
 	aux(mm, AT_SECURE, a->secure);
 	aux(mm, AT_RANDOM, random.v);
 	aux(mm, AT_HWCAP2, getauxval(AT_HWCAP2));

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "net/unix_sock.h"
+#include "cred/user_ns.h"
 
 #ifndef SO_PEERGROUPS
 #define SO_PEERGROUPS 59
@@ -625,6 +626,10 @@ static int unix_getsockopt(struct socket *s, struct caller *c, int level, int na
 	val = u->state == UNIX_LISTEN;
 	mutex_unlock(&u->lock);
 	if (name == SO_PEERCRED) {
+		if (cred.uid != (uid_t)-1)
+			cred.uid = from_kuid_munged(c->cred->user_ns, cred.uid);
+		if (cred.gid != (gid_t)-1)
+			cred.gid = from_kgid_munged(c->cred->user_ns, cred.gid);
 		size = size < sizeof cred ? size : sizeof cred;
 		memcpy(buf, &cred, size);
 	} else if (name == SO_ACCEPTCONN) {

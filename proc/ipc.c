@@ -23,7 +23,8 @@ static struct ipc_namespace *ns_for(struct pseudo_node *n, struct caller *c)
 	return nsproxy_ipc(c->task ? c->task->nsproxy : n->sb->nsproxy);
 }
 
-typedef void show_fn(struct ipc_namespace *ns, struct text *out);
+typedef void show_fn(struct ipc_namespace *ns, const struct user_namespace *users,
+		     struct text *out);
 
 static int show_table(struct pseudo_node *n, struct caller *c, struct text *out)
 {
@@ -31,7 +32,7 @@ static int show_table(struct pseudo_node *n, struct caller *c, struct text *out)
 		[IPC_SHM] = shm_show, [IPC_SEM] = sem_show, [IPC_MSG] = msg_show
 	};
 
-	tables[(uintptr_t)n->entry->arg](ns_for(n, c), out);
+	tables[(uintptr_t)n->entry->arg](ns_for(n, c), c->cred->user_ns, out);
 	return 0;
 }
 

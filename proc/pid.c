@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "kernel/fdtable.h"
+#include "cred/user_ns.h"
 #include "kernel/process.h"
 #include "kernel/ptrace/access.h"
 #include "kernel/sandbox.h"
@@ -432,8 +433,8 @@ static const struct pseudo_dir tasks_dir = { .lookup = tasks_lookup, .next = tas
 	    { "exe", S_IFLNK | 0777, .link = exe_text, .jump = exe_jump },                         \
 	    { "fd", S_IFDIR | 0500, .dir = &proc_fd_dir, .own = true },                            \
 	    { "fdinfo", S_IFDIR | 0555, .dir = &proc_fdinfo_dir, .may_open = proc_may_open },      \
-	    FILE("gid_map", 0644, .show = proc_show_id_map, .store = proc_store_id_map,            \
-		 .gone = GONE_SAME),                                                               \
+	    FILE("gid_map", 0644, .show = proc_show_id_map, .store_by = proc_store_id_map,         \
+		 .gone = GONE_SAME, .arg = (const void *)ID_GROUP),                                \
 	    FILE("io", 0400, .show = proc_show_io), SHOW("limits", show_limits),                   \
 	    FILE("loginuid", 0644, .show = proc_show_unset_id),                                    \
 	    FILE("maps", 0444, .show = proc_show_maps, .ioctl = proc_maps_ioctl,                   \
@@ -449,11 +450,11 @@ static const struct pseudo_dir tasks_dir = { .lookup = tasks_lookup, .next = tas
 	    FILE("oom_score_adj", 0644, .show = proc_show_oom_score_adj,                           \
 		 .store = proc_store_oom_score_adj),                                               \
 	    FILE("personality", 0400, .show = show_personality),                                   \
-	    FILE("projid_map", 0644, .show = proc_show_id_map, .store = proc_store_id_map,         \
-		 .gone = GONE_SAME),                                                               \
+	    FILE("projid_map", 0644, .show = proc_show_id_map, .store_by = proc_store_id_map,      \
+		 .gone = GONE_SAME, .arg = (const void *)ID_PROJECT),                              \
 	    LINK("root", LINK_ROOT), MEMORY("pagemap", .read_at = proc_read_pagemap),              \
 	    SHOW("schedstat", proc_show_schedstat), SHOW("sessionid", proc_show_unset_id),         \
-	    FILE("setgroups", 0644, .show = proc_show_setgroups, .store = proc_store_setgroups,    \
+	    FILE("setgroups", 0644, .show = proc_show_setgroups, .store_by = proc_store_setgroups, \
 		 .may_open = proc_may_open_setgroups, .gone = GONE_SAME),                          \
 	    FILE("clear_refs", 0200, .store = proc_store_clear_refs),                              \
 	    FILE("smaps_rollup", 0444, .show = proc_show_smaps_rollup,                             \
@@ -461,8 +462,8 @@ static const struct pseudo_dir tasks_dir = { .lookup = tasks_lookup, .next = tas
 	    FILE("smaps", 0444, .show = proc_show_smaps, .may_open = proc_may_open),               \
 	    SHOW("stat", proc_show_stat), SHOW("statm", show_statm),                               \
 	    SHOW("status", proc_show_status),                                                      \
-	    FILE("uid_map", 0644, .show = proc_show_id_map, .store = proc_store_id_map,            \
-		 .gone = GONE_SAME),                                                               \
+	    FILE("uid_map", 0644, .show = proc_show_id_map, .store_by = proc_store_id_map,         \
+		 .gone = GONE_SAME, .arg = (const void *)ID_USER),                                 \
 	    SHOW("wchan", show_wchan)
 
 static const struct pseudo_entry task_entries[] = { PER_TASK, SHOW("children", show_children) };

@@ -9,6 +9,7 @@
 #include <sys/sysmacros.h>
 
 #include "kernel/fdtable.h"
+#include "cred/user_ns.h"
 #include "kernel/process.h"
 #include "kernel/ptrace/access.h"
 #include "kernel/ptrace/tracee.h"
@@ -185,19 +186,23 @@ static void view_drop(struct view *v)
 		mm_put(v->mm);
 }
 
-static void put_ids(struct text *out, const struct cred *c)
+static void put_ids(struct text *out, const struct user_namespace *ns, const struct cred *c)
 {
 	if (!c)
 		return;
-	text_printf(out, "Uid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid);
-	text_printf(out, "Gid:\t%u\t%u\t%u\t%u\n", c->gid, c->egid, c->sgid, c->fsgid);
+	text_printf(out, "Uid:\t%u\t%u\t%u\t%u\n", from_kuid_munged(ns, c->uid),
+		    from_kuid_munged(ns, c->euid), from_kuid_munged(ns, c->suid),
+		    from_kuid_munged(ns, c->fsuid));
+	text_printf(out, "Gid:\t%u\t%u\t%u\t%u\n", from_kgid_munged(ns, c->gid),
+		    from_kgid_munged(ns, c->egid), from_kgid_munged(ns, c->sgid),
+		    from_kgid_munged(ns, c->fsgid));
 }
 
-static void put_groups(struct text *out, const struct cred *c)
+static void put_groups(struct text *out, const struct user_namespace *ns, const struct cred *c)
 {
 	text_puts(out, c && c->nr_groups ? "Groups:\t" : "Groups:\t ");
 	for (int i = 0; c && i < c->nr_groups; i++)
-		text_printf(out, "%u ", c->groups[i]);
+		text_printf(out, "%u ", from_kgid_munged(ns, c->groups[i]));
 	text_putc(out, '\n');
 }
 
@@ -315,9 +320,9 @@ int proc_show_status(struct pseudo_node *n, struct caller *c, struct text *out)
 	text_printf(out, "Umask:\t%04o\nState:\t%s\n", (unsigned)v.umask, state_name(v.state));
 	text_printf(out, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", v.tgid,
 		    v.pid, v.ppid, v.tracer);
-	put_ids(out, v.cred);
+	put_ids(out, c->cred->user_ns, v.cred);
 	text_printf(out, "FDSize:\t%d\n", v.fdsize);
-	put_groups(out, v.cred);
+	put_groups(out, c->cred->user_ns, v.cred);
 	text_printf(out, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", v.tgid,
 		    v.pid, v.pgrp, v.session);
 	put_memory(out, &v);

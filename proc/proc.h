@@ -82,6 +82,15 @@ int proc_show_mountstats(struct pseudo_node *n, struct caller *c, struct text *o
 int proc_show_io(struct pseudo_node *n, struct caller *c, struct text *out);
 /* proc/pid_timers.c */
 int proc_show_timers(struct pseudo_node *n, struct caller *c, struct text *out);
+/* proc/pid_id_map.c */
+int proc_show_id_map(struct pseudo_node *n, struct caller *c, struct text *out);
+int proc_store_id_map(struct pseudo_node *n, struct caller *c, const struct cred *opener,
+		      char *text);
+int proc_show_setgroups(struct pseudo_node *n, struct caller *c, struct text *out);
+int proc_store_setgroups(struct pseudo_node *n, struct caller *c, const struct cred *opener,
+			 char *text);
+int proc_may_open_setgroups(struct pseudo_node *n, struct caller *c, int flags);
+
 /* proc/pid_settings.c */
 int proc_show_oom_score(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_oom_score_adj(struct pseudo_node *n, struct caller *c, struct text *out);
@@ -93,11 +102,6 @@ int proc_store_coredump_filter(struct pseudo_node *n, struct caller *c, char *te
 int proc_show_timerslack(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_store_timerslack(struct pseudo_node *n, struct caller *c, char *text);
 int proc_show_unset_id(struct pseudo_node *n, struct caller *c, struct text *out);
-int proc_show_id_map(struct pseudo_node *n, struct caller *c, struct text *out);
-int proc_store_id_map(struct pseudo_node *n, struct caller *c, char *text);
-int proc_show_setgroups(struct pseudo_node *n, struct caller *c, struct text *out);
-int proc_store_setgroups(struct pseudo_node *n, struct caller *c, char *text);
-int proc_may_open_setgroups(struct pseudo_node *n, struct caller *c, int flags);
 int proc_mem_open(struct pseudo_node *n, struct caller *c, int flags, struct file **out);
 
 extern const struct saved_kind proc_mem_saved; /* of open files of /proc/PID/mem */

@@ -225,6 +225,8 @@ static int node_permission(struct inode *i, struct caller *c, int mask)
 		return -EPERM;
 	if (mask & W_OK && n->entry->sealed && (!(n->entry->mode & 0222) || c->cred->euid != 0))
 		return -EACCES;
+	if (n->entry->grants)
+		return n->entry->grants(n, c, mask) ? 0 : -EACCES;
 	node_getattr(i, c, STATX_BASIC_STATS, &st);
 	int err = generic_permission(&st, c->cred, mask);
 	return err && n->entry->own && is_own(n, c) ? 0 : err;

@@ -31,6 +31,9 @@ struct pseudo_entry {
 	int (*show)(struct pseudo_node *n, struct caller *c, struct text *out);
 	/* S_IFREG: one write */
 	int (*store)(struct pseudo_node *n, struct caller *c, char *text);
+	/* the same where it matters who opened the file; a write at its beginning alone */
+	int (*store_by)(struct pseudo_node *n, struct caller *c, const struct cred *opener,
+			char *text);
 	/* S_IFREG: as file_ops.read, of what is not all made at once */
 	ssize_t (*read_at)(struct pseudo_node *n, struct caller *c, struct uio *u, int64_t pos);
 	int64_t (*ioctl)(struct pseudo_node *n, struct caller *c, struct mm *mm, unsigned cmd,
@@ -48,6 +51,8 @@ struct pseudo_entry {
 	int (*jump)(struct pseudo_node *n, struct caller *c, struct path *out);
 	/* May it be opened? For files whose mode says less than that. NULL: yes. */
 	int (*may_open)(struct pseudo_node *n, struct caller *c, int flags);
+	/* Who may use it, where the mode and the owner do not tell. NULL: they do. */
+	bool (*grants)(struct pseudo_node *n, struct caller *c, int mask);
 	/* S_IFLNK: rights that depend */
 	mode_t (*link_mode)(struct pseudo_node *n, struct caller *c);
 	/* Is there such a name in `dir` now? NULL: always. */

@@ -79,12 +79,28 @@ static ssize_t pseudo_read(struct file *f, struct caller *c, struct uio *u, int6
 	return n;
 }
 
+/* Moves the position, as of a file that is written once. */
+static int store_by(struct file *f, struct caller *c, char *text, int64_t *pos)
+{
+	struct pseudo_node *n = pseudo_file_of(f)->node;
+
+	mutex_lock(&f->pos_lock);
+	int64_t *at = pos ? pos : &f->pos;
+	int err = *at ? -EINVAL : 0;
+	if (!err)
+		err = n->entry->store_by(n, c, f->cred ? f->cred : c->cred, text);
+	if (!err)
+		*at = (int64_t)strlen(text);
+	mutex_unlock(&f->pos_lock);
+	return err;
+}
+
 static ssize_t pseudo_write(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
 {
 	struct pseudo_node *n = pseudo_file_of(f)->node;
 	char buf[WRITE_MAX];
 	size_t len = u->resid;
-	if (!n->entry->store)
+	if (!n->entry->store && !n->entry->store_by)
 		return -EINVAL;
 	if (len >= sizeof buf)
 		return -EINVAL;
@@ -93,7 +109,7 @@ static ssize_t pseudo_write(struct file *f, struct caller *c, struct uio *u, int
 	buf[len] = '\0';
 	if (!pseudo_alive(n))
 		return -ESRCH;
-	int err = n->entry->store(n, c, buf);
+	int err = n->entry->store_by ? store_by(f, c, buf, pos) : n->entry->store(n, c, buf);
 	return err < 0 ? err : (ssize_t)len;
 }
 

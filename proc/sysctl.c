@@ -5,13 +5,16 @@
  * What is not built has no file: Linux AIO, perf, seccomp, keys.
  */
 #include <errno.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "arch/machine.h"
+#include "cred/user_ns.h"
 #include "fs/protect.h"
 #include "fs/inotify.h"
 #include "host/random.h"
@@ -335,13 +338,42 @@ static const struct pseudo_entry fs_entries[] = {
 };
 static const struct pseudo_dir fs_dir = { PSEUDO_TABLE(fs_entries) };
 
-/* Of one kind more can be made than there are at the start. */
-static const struct pseudo_entry user_entries[] = {
-	FIXED("max_cgroup_namespaces", "0"), NUMBER("max_ipc_namespaces", IPC_NS_MAX),
-	FIXED("max_mnt_namespaces", "0"),    FIXED("max_net_namespaces", "0"),
-	FIXED("max_pid_namespaces", "0"),    FIXED("max_time_namespaces", "0"),
-	FIXED("max_user_namespaces", "0"),   NUMBER("max_uts_namespaces", UTS_NS_MAX),
-};
+/* ---- namespaces(7), of the reader's user namespace ---- */
+
+static _Atomic unsigned *max_namespaces(struct pseudo_node *n, struct caller *c)
+{
+	return &c->cred->user_ns->namespaces[(uintptr_t)n->entry->arg].max;
+}
+
+static int show_max_namespaces(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	text_printf(out, "%u\n", *max_namespaces(n, c));
+	return 0;
+}
+
+static int store_max_namespaces(struct pseudo_node *n, struct caller *c, char *text)
+{
+	int64_t max;
+	int err = pseudo_parse(pseudo_strip(text), 0, INT32_MIN, INT32_MAX, &max);
+
+	if (err || max < 0)
+		return -EINVAL;
+	*max_namespaces(n, c) = (unsigned)max;
+	return 0;
+}
+
+/* set_permissions() of Linux's kernel/ucount.c */
+static bool may_set_namespaces(struct pseudo_node *n, struct caller *c, int mask)
+{
+	return cred_own_capable(c->cred, CAP_SYS_RESOURCE) ? !(mask & X_OK)
+							   : !(mask & (W_OK | X_OK));
+}
+
+#define MAX_NAMESPACES(kind, name, ...)                                                            \
+	{ "max_" name "_namespaces",    S_IFREG | 0644,                                            \
+	  .show = show_max_namespaces,  .store = store_max_namespaces,                             \
+	  .grants = may_set_namespaces, .arg = (const void *)(uintptr_t)(kind) },
+static const struct pseudo_entry user_entries[] = { NS_KINDS(MAX_NAMESPACES) };
 static const struct pseudo_dir user_dir = { PSEUDO_TABLE(user_entries) };
 
 static const struct pseudo_entry sysctl_entries[] = {

@@ -160,6 +160,8 @@ static void save_mount(struct saver *s, struct mount *m)
 		tree_save_inode(s, m->fs, m->root->inode, m->root);
 	encode(&s->out, m->group);
 	encode(&s->out, m->unbindable);
+	encode(&s->out, m->unmovable);
+	encode(&s->out, m->locked);
 	encode(&s->out, list_empty(&m->peers) ? 0 : mount_next_peer(m)->number);
 	save_slaves(s, m);
 }

@@ -2,9 +2,9 @@
 /* Saves and loads what threads share but memory and files: credentials, handlers of signals,
  * namespaces; and signals that wait. */
 #include <errno.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <stdlib.h>
-#include <string.h>
 #include <string.h>
 
 #include "cred/cred.h"
@@ -20,6 +20,20 @@
 #define CAPS_ALL          ((2UL << CAP_LAST_CAP) - 1)
 #define SECUREBITS_ALL    0xffU
 
+/* The user namespace of a number, borrowed. */
+static int users_loaded(struct loader *l, uint64_t number, struct user_namespace **out)
+{
+	void *object;
+	int err = ns_loaded(l, number, &object);
+	struct ns_common *ns = object;
+
+	if (!err && (!ns || ns->kind != NS_USER))
+		err = loader_damaged(l, "a user namespace");
+	if (!err)
+		*out = container_of(ns, struct user_namespace, ns);
+	return err;
+}
+
 /* ---- credentials ---- */
 
 static int cred_save(struct saver *s, void *object)
@@ -34,6 +48,7 @@ static int cred_save(struct saver *s, void *object)
 		encode(&s->out, ids[i]);
 	for (size_t i = 0; i < sizeof caps / sizeof *caps; i++)
 		encode(&s->out, caps[i]);
+	encode(&s->out, ns_saved(s, &c->user_ns->ns));
 	encode(&s->out, c->securebits);
 	encode(&s->out, c->no_new_privs);
 	encode(&s->out, (uint64_t)c->nr_groups);
@@ -53,14 +68,19 @@ static int cred_load(struct loader *l, void **out)
 		ids[i] = (uint32_t)decode_max(in, UINT32_MAX);
 	for (size_t i = 0; i < sizeof caps / sizeof *caps; i++)
 		caps[i] = decode_max(in, CAPS_ALL);
+	struct user_namespace *users;
+	int err = users_loaded(l, decode(in), &users);
 	unsigned securebits = (unsigned)decode_max(in, SECUREBITS_ALL);
 	bool no_new_privs = decode_bool(in);
 	uint64_t n = decode_count(in, sizeof(uint64_t));
-	if (in->failed || n > NGROUPS_MAX_GUEST)
-		return loader_damaged(l, "credentials");
+	if (!err && (in->failed || n > NGROUPS_MAX_GUEST))
+		err = loader_damaged(l, "credentials");
+	if (err)
+		return err;
 	struct cred *c = cred_copy(sb->vfs->monitor, (int)n);
 	if (!c)
 		return -ENOMEM;
+	cred_enter(c, users);
 	c->uid = ids[0], c->euid = ids[1], c->suid = ids[2], c->fsuid = ids[3];
 	c->gid = ids[4], c->egid = ids[5], c->sgid = ids[6], c->fsgid = ids[7];
 	c->cap_effective = caps[0], c->cap_permitted = caps[1], c->cap_inheritable = caps[2];
@@ -150,8 +170,46 @@ static struct ns_common *first_ns(const struct sandbox *sb, enum ns_kind kind)
 	return kind == NS_USER ? &sb->vfs->user_ns->ns : sb->nsproxy->ns[kind];
 }
 
-/* The names of a machine, System V objects, or the mounts of a tree; of other kinds there is only
- * one. */
+static void users_save(struct saver *s, const struct user_namespace *u)
+{
+	encode(&s->out, u->owner);
+	encode(&s->out, u->group);
+	encode(&s->out, u->setgroups_denied);
+	encode(&s->out, u->parent_could_setfcap);
+	for (enum ns_kind kind = 0; kind < NR_NS_KINDS; kind++)
+		encode(&s->out, u->namespaces[kind].max);
+	for (enum id_kind kind = 0; kind < ID_KINDS; kind++) {
+		const struct id_map *map = u->maps[kind];
+		encode(&s->out, map ? map->nr : 0);
+		for (unsigned i = 0; map && i < map->nr; i++) {
+			encode(&s->out, map->extents[i].first);
+			encode(&s->out, map->extents[i].lower);
+			encode(&s->out, map->extents[i].count);
+		}
+	}
+}
+
+static int load_map(struct loader *l, struct user_namespace *u, enum id_kind kind)
+{
+	uint64_t nr = decode_count(&l->in, 3 * sizeof(uint64_t));
+	struct id_map *map =
+	    nr && nr <= ID_EXTENTS ? calloc(1, sizeof *map + nr * sizeof(struct id_extent)) : NULL;
+
+	if (nr && !map)
+		return nr > ID_EXTENTS ? loader_damaged(l, "a map of ids") : -ENOMEM;
+	for (uint64_t i = 0; i < nr; i++) {
+		struct id_extent *e = &map->extents[map->nr++];
+		e->first = (uint32_t)decode_max(&l->in, UINT32_MAX - 1);
+		e->lower = (uint32_t)decode_max(&l->in, UINT32_MAX - 1);
+		e->count = (uint32_t)decode_between(&l->in, 1, UINT32_MAX);
+		if (e->count > UINT32_MAX - e->first || e->count > UINT32_MAX - e->lower)
+			l->in.failed = true;
+	}
+	return map && user_ns_set_map(u, kind, map) ? loader_damaged(l, "a map of ids") : 0;
+}
+
+/* Users, the names of a machine, System V objects, or the mounts of a tree; of other kinds there is
+ * only one. */
 static int ns_save(struct saver *s, void *object)
 {
 	struct ns_common *ns = object;
@@ -162,7 +220,10 @@ static int ns_save(struct saver *s, void *object)
 	if (first)
 		return 0;
 	encode(&s->out, ns->inum);
-	if (ns->kind == NS_UTS)
+	encode(&s->out, ns_saved(s, ns->owner ? &ns->owner->ns : NULL));
+	if (ns->kind == NS_USER)
+		users_save(s, container_of(ns, struct user_namespace, ns));
+	else if (ns->kind == NS_UTS)
 		uts_names_save(s, container_of(ns, struct uts_namespace, ns));
 	else if (ns->kind == NS_IPC)
 		encode(&s->out, ipc_ns_number(s, container_of(ns, struct ipc_namespace, ns)));
@@ -171,11 +232,37 @@ static int ns_save(struct saver *s, void *object)
 	return 0;
 }
 
-static int load_uts(struct loader *l, struct ns_common **out)
+static int load_users(struct loader *l, struct user_namespace *owner, struct ns_common **out)
+{
+	const struct sandbox *sb = l->sandbox;
+	uid_t uid = (uid_t)decode_max(&l->in, UINT32_MAX);
+	gid_t gid = (gid_t)decode_max(&l->in, UINT32_MAX);
+	struct user_namespace *u =
+	    owner->level > USER_NS_DEPTH ? NULL : user_ns_new(sb->vfs->ns_numbers, owner, uid, gid);
+	int err = u ? 0 : -ENOMEM;
+
+	if (err)
+		return err;
+	u->setgroups_denied = decode_bool(&l->in);
+	u->parent_could_setfcap = decode_bool(&l->in);
+	for (enum ns_kind kind = 0; kind < NR_NS_KINDS; kind++)
+		u->namespaces[kind].max = (unsigned)decode_max(&l->in, INT_MAX);
+	for (enum id_kind kind = 0; kind < ID_KINDS && !err; kind++)
+		err = load_map(l, u, kind);
+	if (!err && l->in.failed)
+		err = loader_damaged(l, "a user namespace");
+	if (err)
+		ns_put(&u->ns);
+	else
+		*out = &u->ns;
+	return err;
+}
+
+static int load_uts(struct loader *l, struct user_namespace *owner, struct ns_common **out)
 {
 	const struct sandbox *sb = l->sandbox;
 	struct uts_namespace *ns;
-	int err = uts_ns_copy(nsproxy_uts(sb->nsproxy), &ns);
+	int err = uts_ns_copy(nsproxy_uts(sb->nsproxy), owner, &ns);
 
 	if (err)
 		return err;
@@ -207,6 +294,22 @@ static int load_ipc(struct loader *l, struct ns_common **out)
 	return err;
 }
 
+/* What was made before its owner was known belongs to the first users. A tree that no namespace of
+ * a program's has is not counted. */
+static void set_owner(struct ns_common *ns, struct user_namespace *owner)
+{
+	const struct mnt_namespace *mnt = mnt_ns_of(ns);
+	struct user_namespace *old = ns->owner;
+
+	if (ns->counted)
+		return;
+	ns->owner = owner;
+	ns_get(&owner->ns);
+	ns_put(&old->ns);
+	if (!mnt || !mnt->anonymous)
+		(void)ns_count(ns); /* as many as there were are not refused */
+}
+
 static int ns_load(struct loader *l, void **out)
 {
 	const struct sandbox *sb = l->sandbox;
@@ -219,10 +322,15 @@ static int ns_load(struct loader *l, void **out)
 		return 0;
 	}
 	unsigned inum = (unsigned)decode_max(&l->in, UINT32_MAX);
+	struct user_namespace *owner;
 	if (l->in.failed)
 		return loader_damaged(l, "a namespace");
+	err = users_loaded(l, decode(&l->in), &owner);
+	if (err)
+		return err;
 	switch (kind) {
-	case NS_UTS: err = load_uts(l, &ns); break;
+	case NS_USER: err = load_users(l, owner, &ns); break;
+	case NS_UTS: err = load_uts(l, owner, &ns); break;
 	case NS_IPC: err = load_ipc(l, &ns); break;
 	case NS_MNT: err = load_mnt(l, &ns); break;
 	default: err = loader_damaged(l, "a namespace");
@@ -230,6 +338,7 @@ static int ns_load(struct loader *l, void **out)
 	if (err)
 		return err;
 	ns_renumber(ns, sb->vfs->ns_numbers, inum);
+	set_owner(ns, owner);
 	*out = ns;
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <utime.h>
 
 #include "fs/names.h"
+#include "cred/user_ns.h"
 #include "fs/notify.h"
 #include "fs/writers.h"
 #include "sys/at.h"
@@ -81,23 +82,30 @@ SYSCALL_DEFINE(fchmodat2)
 	return do_chmod(t, (int)a[0], GVA(a[1]), a[2], (int)a[3]);
 }
 
-/* An id of -1 stays as it is. */
-static struct iattr owner_attr(uint64_t uid, uint64_t gid)
+/* An id of -1 stays as it is. -EINVAL: one is nobody in the caller's user namespace. */
+static int owner_attr(const struct task *t, uint64_t uid, uint64_t gid, struct iattr *attr)
 {
-	struct iattr attr = { .uid = (uid_t)uid, .gid = (gid_t)gid };
-
-	attr.valid = ATTR_CHOWN | (attr.uid != (uid_t)-1 ? ATTR_UID : 0) |
-		     (attr.gid != (gid_t)-1 ? ATTR_GID : 0);
-	return attr;
+	*attr = (struct iattr){ .valid = ATTR_CHOWN,
+				.uid = make_kuid(task_user_ns(t), (uid_t)uid),
+				.gid = make_kgid(task_user_ns(t), (gid_t)gid) };
+	if ((uid_t)uid != (uid_t)-1)
+		attr->valid |= ATTR_UID;
+	if ((gid_t)gid != (gid_t)-1)
+		attr->valid |= ATTR_GID;
+	return (attr->valid & ATTR_UID && attr->uid == (uid_t)-1) ||
+		       (attr->valid & ATTR_GID && attr->gid == (gid_t)-1)
+		   ? -EINVAL
+		   : 0;
 }
 
 static int64_t do_chown(struct task *t, int dfd, gva_t name, uint64_t uid, uint64_t gid, int flags)
 {
-	struct iattr attr = owner_attr(uid, gid);
+	struct iattr attr;
 
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	return change_at(t, dfd, name, flags, &attr);
+	int err = owner_attr(t, uid, gid, &attr);
+	return err ? err : change_at(t, dfd, name, flags, &attr);
 }
 
 SYSCALL_DEFINE(chown)
@@ -112,9 +120,10 @@ SYSCALL_DEFINE(lchown)
 
 SYSCALL_DEFINE(fchown)
 {
-	struct iattr attr = owner_attr(a[1], a[2]);
+	struct iattr attr;
+	int err = owner_attr(t, a[1], a[2], &attr);
 
-	return change_fd(t, (int)a[0], &attr);
+	return err ? err : change_fd(t, (int)a[0], &attr);
 }
 
 SYSCALL_DEFINE(fchownat)

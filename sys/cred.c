@@ -8,33 +8,35 @@
 #include <linux/securebits.h>
 #include <stdlib.h>
 
+#include "cred/user_ns.h"
 #include "sys/sys.h"
 
 SYSCALL_DEFINE(getuid)
 {
-	return t->cred->uid;
+	return from_kuid_munged(task_user_ns(t), t->cred->uid);
 }
 
 SYSCALL_DEFINE(geteuid)
 {
-	return t->cred->euid;
+	return from_kuid_munged(task_user_ns(t), t->cred->euid);
 }
 
 SYSCALL_DEFINE(getgid)
 {
-	return t->cred->gid;
+	return from_kgid_munged(task_user_ns(t), t->cred->gid);
 }
 
 SYSCALL_DEFINE(getegid)
 {
-	return t->cred->egid;
+	return from_kgid_munged(task_user_ns(t), t->cred->egid);
 }
 
 /* capabilities(7), "Effect of user ID changes on capabilities". */
 static void fix_caps(const struct cred *old, struct cred *new)
 {
-	bool had_root = old->uid == 0 || old->euid == 0 || old->suid == 0;
-	bool has_root = new->uid == 0 || new->euid == 0 || new->suid == 0;
+	const uid_t root = make_kuid(old->user_ns, 0);
+	bool had_root = old->uid == root || old->euid == root || old->suid == root;
+	bool has_root = new->uid == root || new->euid == root || new->suid == root;
 
 	if (new->securebits & SECBIT_NO_SETUID_FIXUP)
 		return;
@@ -43,9 +45,9 @@ static void fix_caps(const struct cred *old, struct cred *new)
 			new->cap_permitted = new->cap_effective = 0;
 		new->cap_ambient = 0;
 	}
-	if (old->euid == 0 && new->euid != 0)
+	if (old->euid == root && new->euid != root)
 		new->cap_effective = 0;
-	if (old->euid != 0 && new->euid == 0)
+	if (old->euid != root && new->euid == root)
 		new->cap_effective = new->cap_permitted;
 }
 
@@ -69,8 +71,13 @@ static bool ids_hold(const struct ids *i, uint32_t id)
 	return id == i->real || id == i->effective || id == i->saved;
 }
 
-static int put_ids(struct task *t, const uint64_t *a, struct ids i)
+static int put_ids(struct task *t, const uint64_t *a, enum id_kind kind, struct ids i)
 {
+	uint32_t *const all[] = { &i.real, &i.effective, &i.saved };
+
+	for (size_t n = 0; n < 3; n++)
+		*all[n] = kind == ID_USER ? from_kuid_munged(task_user_ns(t), *all[n])
+					  : from_kgid_munged(task_user_ns(t), *all[n]);
 	return put_user(t, GVA(a[0]), &i.real) || put_user(t, GVA(a[1]), &i.effective) ||
 		       put_user(t, GVA(a[2]), &i.saved)
 		   ? -EFAULT
@@ -79,26 +86,39 @@ static int put_ids(struct task *t, const uint64_t *a, struct ids i)
 
 SYSCALL_DEFINE(getresuid)
 {
-	return put_ids(t, a, uids_of(t->cred));
+	return put_ids(t, a, ID_USER, uids_of(t->cred));
 }
 
 SYSCALL_DEFINE(getresgid)
 {
-	return put_ids(t, a, gids_of(t->cred));
+	return put_ids(t, a, ID_GROUP, gids_of(t->cred));
 }
 
 /* How a call changes the ids. `any`: the caller has the capability, and is not held to those it
  * has. */
-typedef int ids_rule(struct ids *i, const uint64_t *a, bool any);
+typedef int ids_rule(struct ids *i, const uint32_t *a, bool any);
+
+/* The arguments of a call as ids of the kernel; -1 stays. -EINVAL: one is nobody here. */
+static int take_ids(struct task *t, const uint64_t *a, unsigned nr, enum id_kind kind,
+		    uint32_t ids[3])
+{
+	for (unsigned n = 0; n < nr; n++) {
+		uint32_t id = (uint32_t)a[n];
+		ids[n] = user_ns_to_kernel(task_user_ns(t), kind, id);
+		if (id != -1U && ids[n] == -1U)
+			return -EINVAL;
+	}
+	return 0;
+}
 
 /* setresuid(2): -1 leaves an id. */
-static int ids_setres(struct ids *i, const uint64_t *a, bool any)
+static int ids_setres(struct ids *i, const uint32_t *a, bool any)
 {
 	const struct ids old = *i;
 	uint32_t *id[] = { &i->real, &i->effective, &i->saved };
 
 	for (unsigned n = 0; n < 3; n++) {
-		uint32_t want = (uint32_t)a[n];
+		uint32_t want = a[n];
 		if (want == -1U)
 			continue;
 		if (!any && !ids_hold(&old, want))
@@ -110,10 +130,10 @@ static int ids_setres(struct ids *i, const uint64_t *a, bool any)
 
 /* setreuid(2): the saved id follows when the real id is set, or the effective one to something but
  * the real id. */
-static int ids_setre(struct ids *i, const uint64_t *a, bool any)
+static int ids_setre(struct ids *i, const uint32_t *a, bool any)
 {
 	const struct ids old = *i;
-	uint32_t r = (uint32_t)a[0], e = (uint32_t)a[1];
+	uint32_t r = a[0], e = a[1];
 
 	if (!any &&
 	    ((r != -1U && r != old.real && r != old.effective) || (e != -1U && !ids_hold(&old, e))))
@@ -128,9 +148,9 @@ static int ids_setre(struct ids *i, const uint64_t *a, bool any)
 }
 
 /* setuid(2) */
-static int ids_set(struct ids *i, const uint64_t *a, bool any)
+static int ids_set(struct ids *i, const uint32_t *a, bool any)
 {
-	uint32_t id = (uint32_t)a[0];
+	uint32_t id = a[0];
 
 	if (id == -1U)
 		return -EINVAL;
@@ -142,11 +162,14 @@ static int ids_set(struct ids *i, const uint64_t *a, bool any)
 	return 0;
 }
 
-static int change_uids(struct task *t, const uint64_t *a, ids_rule *rule)
+static int change_uids(struct task *t, const uint64_t *a, unsigned nr, ids_rule *rule)
 {
 	const struct cred *c = t->cred;
 	struct ids i = uids_of(c);
-	int err = rule(&i, a, cred_own_capable(c, CAP_SETUID));
+	uint32_t ids[3];
+	int err = take_ids(t, a, nr, ID_USER, ids);
+	if (!err)
+		err = rule(&i, ids, cred_own_capable(c, CAP_SETUID));
 	struct cred *new = err ? NULL : cred_copy(c, -1);
 
 	if (!new)
@@ -158,11 +181,14 @@ static int change_uids(struct task *t, const uint64_t *a, ids_rule *rule)
 	return task_set_cred(t, new);
 }
 
-static int change_gids(struct task *t, const uint64_t *a, ids_rule *rule)
+static int change_gids(struct task *t, const uint64_t *a, unsigned nr, ids_rule *rule)
 {
 	const struct cred *c = t->cred;
 	struct ids i = gids_of(c);
-	int err = rule(&i, a, cred_own_capable(c, CAP_SETGID));
+	uint32_t ids[3];
+	int err = take_ids(t, a, nr, ID_GROUP, ids);
+	if (!err)
+		err = rule(&i, ids, cred_own_capable(c, CAP_SETGID));
 	struct cred *new = err ? NULL : cred_copy(c, -1);
 
 	if (!new)
@@ -176,32 +202,32 @@ static int change_gids(struct task *t, const uint64_t *a, ids_rule *rule)
 
 SYSCALL_DEFINE(setresuid)
 {
-	return change_uids(t, a, ids_setres);
+	return change_uids(t, a, 3, ids_setres);
 }
 
 SYSCALL_DEFINE(setresgid)
 {
-	return change_gids(t, a, ids_setres);
+	return change_gids(t, a, 3, ids_setres);
 }
 
 SYSCALL_DEFINE(setreuid)
 {
-	return change_uids(t, a, ids_setre);
+	return change_uids(t, a, 2, ids_setre);
 }
 
 SYSCALL_DEFINE(setregid)
 {
-	return change_gids(t, a, ids_setre);
+	return change_gids(t, a, 2, ids_setre);
 }
 
 SYSCALL_DEFINE(setuid)
 {
-	return change_uids(t, a, ids_set);
+	return change_uids(t, a, 1, ids_set);
 }
 
 SYSCALL_DEFINE(setgid)
 {
-	return change_gids(t, a, ids_set);
+	return change_gids(t, a, 1, ids_set);
 }
 
 #define CAPS_OF_FILES                                                                              \
@@ -214,9 +240,10 @@ static void fix_file_caps(const struct cred *old, struct cred *new)
 {
 	if (new->securebits & SECBIT_NO_SETUID_FIXUP)
 		return;
-	if (old->fsuid == 0 && new->fsuid != 0)
+	const uid_t root = make_kuid(old->user_ns, 0);
+	if (old->fsuid == root && new->fsuid != root)
 		new->cap_effective &= ~CAPS_OF_FILES;
-	if (old->fsuid != 0 && new->fsuid == 0)
+	if (old->fsuid != root && new->fsuid == root)
 		new->cap_effective |= CAPS_OF_FILES &new->cap_permitted;
 }
 
@@ -224,10 +251,12 @@ static void fix_file_caps(const struct cred *old, struct cred *new)
 SYSCALL_DEFINE(setfsuid)
 {
 	const struct cred *c = t->cred;
-	uint32_t id = (uint32_t)a[0], old = c->fsuid;
+	uint32_t id = make_kuid(c->user_ns, (uint32_t)a[0]);
+	uint32_t old = from_kuid_munged(c->user_ns, c->fsuid);
 	struct ids own = uids_of(c);
 
-	if (id == -1U || (!ids_hold(&own, id) && id != old && !cred_own_capable(c, CAP_SETUID)))
+	if (id == -1U ||
+	    (!ids_hold(&own, id) && id != c->fsuid && !cred_own_capable(c, CAP_SETUID)))
 		return old;
 	struct cred *new = cred_copy(c, -1);
 	if (new) {
@@ -241,10 +270,12 @@ SYSCALL_DEFINE(setfsuid)
 SYSCALL_DEFINE(setfsgid)
 {
 	const struct cred *c = t->cred;
-	uint32_t id = (uint32_t)a[0], old = c->fsgid;
+	uint32_t id = make_kgid(c->user_ns, (uint32_t)a[0]);
+	uint32_t old = from_kgid_munged(c->user_ns, c->fsgid);
 	struct ids own = gids_of(c);
 
-	if (id == -1U || (!ids_hold(&own, id) && id != old && !cred_own_capable(c, CAP_SETGID)))
+	if (id == -1U ||
+	    (!ids_hold(&own, id) && id != c->fsgid && !cred_own_capable(c, CAP_SETGID)))
 		return old;
 	struct cred *new = cred_copy(c, -1);
 	if (new) {
@@ -260,9 +291,11 @@ SYSCALL_DEFINE(getgroups)
 	int size = (int)a[0];
 	if (size < 0 || (size && size < c->nr_groups))
 		return -EINVAL;
-	if (size &&
-	    copy_to_guest(t->mm, GVA(a[1]), c->groups, (size_t)c->nr_groups * sizeof(gid_t)))
-		return -EFAULT;
+	for (int i = 0; size && i < c->nr_groups; i++) {
+		gid_t gid = from_kgid_munged(c->user_ns, c->groups[i]);
+		if (put_user(t, gva_add(GVA(a[1]), (uint64_t)i * sizeof gid), &gid))
+			return -EFAULT;
+	}
 	return c->nr_groups;
 }
 
@@ -272,19 +305,33 @@ static int compare_gids(const void *x, const void *y)
 	return g < h ? -1 : g > h;
 }
 
+/* Linux's may_setgroups(): not before groups are mapped, nor where it is denied. */
+static bool may_set_groups(const struct cred *c)
+{
+	const struct user_namespace *ns = c->user_ns;
+
+	return cred_own_capable(c, CAP_SETGID) && (user_ns_is_first(ns) || ns->maps[ID_GROUP]) &&
+	       !ns->setgroups_denied;
+}
+
 SYSCALL_DEFINE(setgroups)
 {
 	unsigned n = (unsigned)a[0];
-	if (!cred_own_capable(t->cred, CAP_SETGID))
+	if (!may_set_groups(t->cred))
 		return -EPERM;
 	if (n > NGROUPS_MAX)
 		return -EINVAL;
 	struct cred *new = cred_copy(t->cred, (int)n);
 	if (!new)
 		return -ENOMEM;
-	if (copy_from_guest(t->mm, new->groups, GVA(a[1]), n * sizeof(gid_t))) {
+	int err = copy_from_guest(t->mm, new->groups, GVA(a[1]), n * sizeof(gid_t)) ? -EFAULT : 0;
+	for (unsigned i = 0; !err && i < n; i++) {
+		new->groups[i] = make_kgid(new->user_ns, new->groups[i]);
+		err = new->groups[i] == (gid_t)-1 ? -EINVAL : 0;
+	}
+	if (err) {
 		cred_put(new);
-		return -EFAULT;
+		return err;
 	}
 	qsort(new->groups, n, sizeof(gid_t), compare_gids); /* as Linux keeps and reports them */
 	task_set_cred(t, new);

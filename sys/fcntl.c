@@ -513,6 +513,10 @@ static int64_t do_ioctl(struct task *t, struct file *f, int fd, unsigned cmd, ui
 		if (ns_of_file(f))
 			return ns_owner_descriptor(t, ns_of_file(f));
 		break;
+	case NS_GET_PARENT:
+		if (ns_of_file(f))
+			return ns_parent_descriptor(t, ns_of_file(f));
+		break;
 	}
 	return f->ops->ioctl ? f->ops->ioctl(f, &c, t->mm, cmd, arg) : -ENOTTY;
 }

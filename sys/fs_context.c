@@ -5,14 +5,17 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 
+#include "cred/user_ns.h"
 #include "fs/devfs.h"
 #include "fs/ramfs/save.h"
 #include "fs/mount.h"
+#include "kernel/nsproxy.h"
 #include "kernel/tty/pty.h"
 #include "proc/proc.h"
 
@@ -129,8 +132,10 @@ static int tmpfs_create(struct fs_context *fc, struct task *t, struct filesystem
 	opt.max_bytes = fc->bytes_given ? opt.max_bytes : opt.default_bytes;
 	opt.max_inodes = fc->inodes_given ? opt.max_inodes : opt.default_inodes;
 	opt.mode = fc->mode_given ? opt.mode : 01777;
-	opt.uid = fc->uid_given ? opt.uid : t->cred->fsuid;
-	opt.gid = fc->gid_given ? opt.gid : t->cred->fsgid;
+	opt.uid = fc->uid_given ? make_kuid(task_user_ns(t), opt.uid) : t->cred->fsuid;
+	opt.gid = fc->gid_given ? make_kgid(task_user_ns(t), opt.gid) : t->cred->fsgid;
+	if (opt.uid == (uid_t)-1 || opt.gid == (gid_t)-1)
+		return -EINVAL;
 	return ramfs_create(&t->sb->mem, vfs_new_dev(t->sb->vfs), &opt, out);
 }
 
@@ -213,18 +218,38 @@ static int devpts_make(struct fs_context *fc, struct task *t, struct filesystem 
 
 	if (!fc->mode_given)
 		opt.mode = 0600;
+	opt.uid = make_kuid(task_user_ns(t), opt.uid);
+	opt.gid = make_kgid(task_user_ns(t), opt.gid);
+	if ((opt.uid_given && opt.uid == (uid_t)-1) || (opt.gid_given && opt.gid == (gid_t)-1))
+		return -EINVAL;
 	if (!t->sb->ptys)
 		return -ENODEV;
 	return pty_instance_create(t->sb, &opt, out);
 }
 
+static struct user_namespace *own_users(struct task *t)
+{
+	return task_user_ns(t);
+}
+
+static struct user_namespace *users_of_pids(struct task *t)
+{
+	return task_pid_ns(t)->ns.owner;
+}
+
+static struct user_namespace *users_of_net(struct task *t)
+{
+	return t->nsproxy->ns[NS_NET]->owner;
+}
+
 static const struct fs_type types[] = {
-	{ "tmpfs", tmpfs_parse, tmpfs_create, tmpfs_reconfigure },
-	{ "proc", NULL, proc_create, NULL },
-	{ "sysfs", NULL, sysfs_find, NULL },
-	{ "devtmpfs", tmpfs_parse, devtmpfs_find, NULL },
-	{ "devpts", devpts_parse, devpts_make, NULL },
-	{ "overlay", overlay_fs_parse, overlay_fs_create, overlay_fs_reconfigure },
+	{ "tmpfs", tmpfs_parse, tmpfs_create, tmpfs_reconfigure, own_users, false },
+	{ "proc", NULL, proc_create, NULL, users_of_pids, true },
+	{ "sysfs", NULL, sysfs_find, NULL, users_of_net, true },
+	{ "devtmpfs", tmpfs_parse, devtmpfs_find, NULL, NULL, false },
+	{ "devpts", devpts_parse, devpts_make, NULL, own_users, false },
+	{ "overlay", overlay_fs_parse, overlay_fs_create, overlay_fs_reconfigure, own_users,
+	  false },
 };
 
 /* ---- the context ---- */
@@ -377,16 +402,31 @@ void fs_context_set_flags(struct fs_context *fc, unsigned long ms_flags)
 	fc->changed = MS_RDONLY | SHOWN_FLAGS;
 }
 
+/* On what others than the first users have made no devices are opened. */
+static void set_users(struct filesystem *fs, struct user_namespace *users)
+{
+	if (user_ns_is_first(users))
+		return;
+	fs->user_ns = container_of(ns_get(&users->ns), struct user_namespace, ns);
+	fs->flags |= FS_NODEV;
+}
+
 int fs_context_create(struct fs_context *fc, struct task *t, struct filesystem **out)
 {
-	int err = fc->type->create(fc, t, out);
+	struct user_namespace *users = fc->type->owner ? fc->type->owner(t) : t->sb->vfs->user_ns;
 
+	if (!cred_ns_capable(t->cred, users, CAP_SYS_ADMIN))
+		return -EPERM;
+	if (fc->type->revealing && !mnt_ns_shows(nsproxy_mnt(t->nsproxy), fc->type->name))
+		return -EPERM;
+	int err = fc->type->create(fc, t, out);
 	if (err)
 		return err;
 	bool shared = ref_count(&(*out)->refs) > 1; /* it is as it was */
 	if (!shared) {
 		(*out)->readonly = fc->flags & MS_RDONLY;
 		(*out)->shown = fc->flags & SHOWN_FLAGS;
+		set_users(*out, users);
 	} else if ((fc->flags & MS_RDONLY) != ((*out)->readonly ? MS_RDONLY : 0)) {
 		err = -EBUSY;
 		filesystem_put(*out);
@@ -399,6 +439,8 @@ int fs_context_reconfigure(struct fs_context *fc, struct task *t, struct filesys
 	struct vfs *vfs = t->sb->vfs;
 	int err = 0;
 
+	if (!cred_ns_capable(t->cred, filesystem_users(fs, vfs), CAP_SYS_ADMIN))
+		return -EPERM;
 	mutex_lock(&vfs->namespace_lock);
 	unsigned flags = fs->shown | (fs->readonly ? MS_RDONLY : 0);
 	flags = (flags & ~fc->changed) | (fc->flags & fc->changed);

@@ -27,6 +27,10 @@ struct fs_type {
 	int (*create)(struct fs_context *fc, struct task *t, struct filesystem **out);
 	/* Takes the parameters over. NULL: they have no effect. */
 	int (*reconfigure)(const struct fs_context *fc, struct filesystem *fs);
+	/* The user namespace that a new one belongs to: who may mount there may make it. NULL: the
+	 * first. */
+	struct user_namespace *(*owner)(struct task *t);
+	bool revealing; /* no more is shown than what is mounted already (mount_too_revealing()) */
 };
 
 struct fs_context {
@@ -59,8 +63,10 @@ ssize_t fs_context_next_message(struct fs_context *fc, char line[FS_LOG_LINE], s
 int fs_context_parse_options(struct fs_context *fc, char *options);
 /* The flags of mount(2) that are of the file system. */
 void fs_context_set_flags(struct fs_context *fc, unsigned long ms_flags);
+/* -EPERM: the caller may not mount such. */
 int fs_context_create(struct fs_context *fc, struct task *t, struct filesystem **out);
-/* Changes a file system as the parameters say; namespace_lock is taken. -EBUSY. */
+/* Changes a file system as the parameters say; namespace_lock is taken. -EBUSY. -EPERM: it belongs
+ * to others. */
 int fs_context_reconfigure(struct fs_context *fc, struct task *t, struct filesystem *fs);
 
 /* In a snapshot; loading is into one of that type. -EBADMSG. */

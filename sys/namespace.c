@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* setns(2), and the request of ioctl_nsfs(2) that makes a descriptor. */
+/* setns(2), and the requests of ioctl_nsfs(2) that make a descriptor. */
 #include "sys/namespace.h"
 
 #include <linux/capability.h>
@@ -31,10 +31,24 @@ static bool is_alone(struct task *t)
 	return alone;
 }
 
+/* Its own it cannot enter: it could get back what it has given up. */
+static int enter_users(struct task *t, struct user_namespace *ns)
+{
+	if (ns == task_user_ns(t) || !is_alone(t) || ref_count(&t->fs->refs) != 1)
+		return -EINVAL;
+	if (!cred_ns_capable(t->cred, ns, CAP_SYS_ADMIN))
+		return -EPERM;
+	struct cred *cred = cred_copy(t->cred, -1);
+	if (!cred)
+		return -ENOMEM;
+	cred_enter(cred, ns);
+	return task_set_cred(t, cred);
+}
+
 static int enter(struct task *t, struct ns_common *ns)
 {
-	if (ns->kind == NS_USER) /* its own: it could get back what it has given up */
-		return -EINVAL;
+	if (ns->kind == NS_USER)
+		return enter_users(t, container_of(ns, struct user_namespace, ns));
 	if (ns->kind == NS_TIME && !is_alone(t))
 		return -EUSERS;
 	if (!cred_ns_capable(t->cred, ns->owner, CAP_SYS_ADMIN) ||
@@ -66,13 +80,25 @@ SYSCALL_DEFINE(setns)
 	return err;
 }
 
-/* Nothing above the caller's own user namespace is shown; there is none below it. */
-int64_t ns_owner_descriptor(struct task *t, const struct ns_common *ns)
+static int64_t descriptor_of(struct task *t, struct ns_common *ns)
 {
 	struct file *f;
+	int err = ns_file(t->sb->vfs, ns, &f);
 
-	if (!ns->owner || ns->owner != t->cred->user_ns)
-		return -EPERM;
-	int err = ns_file(t->sb->vfs, &ns->owner->ns, &f);
 	return err ? err : fd_return(t, f, true);
+}
+
+/* Nothing above the caller's own user namespace is shown. */
+int64_t ns_owner_descriptor(struct task *t, const struct ns_common *ns)
+{
+	if (!ns->owner || !user_ns_is_within(ns->owner, task_user_ns(t)))
+		return -EPERM;
+	return descriptor_of(t, &ns->owner->ns);
+}
+
+int64_t ns_parent_descriptor(struct task *t, const struct ns_common *ns)
+{
+	return ns->kind == NS_USER  ? ns_owner_descriptor(t, ns)
+	       : ns->kind == NS_PID ? -EPERM
+				    : -EINVAL;
 }

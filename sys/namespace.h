@@ -10,5 +10,7 @@ struct ns_common;
 /* NS_GET_USERNS of ioctl_nsfs(2): a descriptor of the user namespace that owns it. -EPERM: the
  * caller is not to know that. */
 int64_t ns_owner_descriptor(struct task *t, const struct ns_common *ns);
+/* NS_GET_PARENT: of the one above it, where there is such. */
+int64_t ns_parent_descriptor(struct task *t, const struct ns_common *ns);
 
 #endif

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "sys/sys.h"
+#include "cred/user_ns.h"
 
 #define SCHED_AFFINITY_MAX 8192      /* bytes of a cpu mask we look at: 65,536 CPUs */
 #define RR_TIMESLICE_NS    100000000 /* Linux's RR_TIMESLICE */
@@ -491,8 +492,9 @@ static void walk_user(struct walk *w, uid_t user)
 {
 	struct process *p;
 
-	if (!user)
-		user = w->caller->cred->uid;
+	user = user ? make_kuid(task_user_ns(w->caller), user) : w->caller->cred->uid;
+	if (user == (uid_t)-1)
+		return;
 	list_for_each (p, &w->caller->sb->processes, all_node)
 		walk_threads(w, p, &user);
 }

@@ -8,6 +8,7 @@
 #include <signal.h>
 
 #include "sys/sys.h"
+#include "cred/user_ns.h"
 
 /* Bytes of a siginfo that carry something; the rest of its 128 is room to grow. */
 #define SIGINFO_CARRIED 48
@@ -322,6 +323,8 @@ int get_siginfo(struct task *t, gva_t addr, int sig, siginfo_t *si)
 	if (!fits(si))
 		return -E2BIG;
 	memset((char *)si + SIGINFO_CARRIED, 0, sizeof *si - SIGINFO_CARRIED);
+	if (si->si_code < 0 && si->si_code != SI_TIMER && si->si_code != SI_SIGIO)
+		si->si_uid = make_kuid(task_user_ns(t), si->si_uid);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
  * they carry the guest's own files and ids; the host's sockets get and give theirs as they are.
  */
 #include "sys/sockmsg.h"
+#include "cred/user_ns.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -87,7 +88,11 @@ static int get_cred(struct task *t, struct scm *scm, const struct ucred *cred)
 	if (cred->pid != t->process->pid->nr &&
 	    !cred_ns_capable(t->cred, task_pid_ns(t)->ns.owner, CAP_SYS_ADMIN))
 		return -EPERM;
-	if (!may_claim_uid(t->cred, cred->uid) || !may_claim_gid(t->cred, cred->gid))
+	uid_t uid = make_kuid(task_user_ns(t), cred->uid);
+	gid_t gid = make_kgid(task_user_ns(t), cred->gid);
+	if (uid == (uid_t)-1 || gid == (gid_t)-1)
+		return -EINVAL;
+	if (!may_claim_uid(t->cred, uid) || !may_claim_gid(t->cred, gid))
 		return -EPERM;
 	sandbox_lock(t->sb);
 	bool exists = process_find(t->sb, cred->pid);
@@ -95,7 +100,7 @@ static int get_cred(struct task *t, struct scm *scm, const struct ucred *cred)
 	if (!exists)
 		return -ESRCH;
 	scm->has_cred = true;
-	scm->cred = *cred;
+	scm->cred = (struct ucred){ .pid = cred->pid, .uid = uid, .gid = gid };
 	return 0;
 }
 
@@ -354,7 +359,7 @@ static int put_times(struct control_out *co, const struct socket *s, struct time
 static int put_all_control(struct control_out *co, const struct socket *s,
 			   const struct socket_msg *m)
 {
-	static const struct ucred nobody = { .pid = 0, .uid = 65534, .gid = 65534 };
+	struct ucred cred = { .pid = 0, .uid = OVERFLOW_ID, .gid = OVERFLOW_ID };
 	bool passcred = socket_flag(s, SO_PASSCRED);
 	int stamp = s->type != SOCK_STREAM ? s->stamp : 0, err = 0;
 
@@ -369,9 +374,12 @@ static int put_all_control(struct control_out *co, const struct socket *s,
 	}
 	if (stamp)
 		err = put_times(co, s, m->scm.when);
+	if (m->scm.has_cred)
+		cred = (struct ucred){ m->scm.cred.pid,
+				       from_kuid_munged(task_user_ns(co->t), m->scm.cred.uid),
+				       from_kgid_munged(task_user_ns(co->t), m->scm.cred.gid) };
 	if (!err && passcred)
-		err = put_control(co, SCM_CREDENTIALS, m->scm.has_cred ? &m->scm.cred : &nobody,
-				  sizeof(struct ucred));
+		err = put_control(co, SCM_CREDENTIALS, &cred, sizeof cred);
 	if (!err && m->scm.files)
 		put_files(co, m->scm.files, m->flags & MSG_CMSG_CLOEXEC);
 	return err;

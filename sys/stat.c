@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "arch/machine.h"
+#include "cred/user_ns.h"
 #include "fs/mount.h"
 #include "fs/query.h"
 #include "sys/at.h"
@@ -29,8 +30,8 @@ static int put_stat(struct task *t, gva_t addr, const struct statx *x)
 		.st_ino = x->stx_ino,
 		.st_mode = x->stx_mode,
 		.st_nlink = x->stx_nlink,
-		.st_uid = x->stx_uid,
-		.st_gid = x->stx_gid,
+		.st_uid = from_kuid_munged(task_user_ns(t), x->stx_uid),
+		.st_gid = from_kgid_munged(task_user_ns(t), x->stx_gid),
 		.st_rdev = makedev(x->stx_rdev_major, x->stx_rdev_minor),
 		.st_size = (off_t)x->stx_size,
 		.st_blksize = x->stx_blksize,
@@ -120,7 +121,11 @@ SYSCALL_DEFINE(statx)
 	    (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
 		return -EINVAL;
 	int err = getattr_at(t, (int)a[0], GVA(a[1]), flags, mask, &x);
-	return err ? err : put_user(t, GVA(a[4]), &x);
+	if (err)
+		return err;
+	x.stx_uid = from_kuid_munged(task_user_ns(t), x.stx_uid);
+	x.stx_gid = from_kgid_munged(task_user_ns(t), x.stx_gid);
+	return put_user(t, GVA(a[4]), &x);
 }
 
 /* access(2) asks for the real ids, and for the capabilities those would have (faccessat(2) in
@@ -130,7 +135,9 @@ static struct cred *access_cred(struct task *t, bool effective)
 	const struct cred *now = t->cred;
 
 	bool fixed = now->securebits & SECBIT_NO_SETUID_FIXUP;
-	uint64_t caps = fixed ? now->cap_effective : now->uid ? 0 : now->cap_permitted;
+	uint64_t caps = fixed                                    ? now->cap_effective
+			: now->uid != make_kuid(now->user_ns, 0) ? 0
+								 : now->cap_permitted;
 
 	if (effective ||
 	    (now->uid == now->fsuid && now->gid == now->fsgid && caps == now->cap_effective))

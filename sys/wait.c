@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/wait.h>
 
+#include "cred/user_ns.h"
 #include "kernel/pidfd.h"
 #include "sys/resource.h"
 #include "sys/sys.h"
@@ -100,7 +101,7 @@ static int put_wait_info(struct task *t, gva_t addr, const struct wait_result *r
 	if (r->pid) {
 		siginfo_kernel(&si, SIGCHLD, r->code);
 		si.si_pid = r->pid;
-		si.si_uid = r->uid;
+		si.si_uid = from_kuid_munged(task_user_ns(t), r->uid);
 		si.si_status = r->status;
 	}
 	/* As Linux: the fields alone, not the rest of the structure. */

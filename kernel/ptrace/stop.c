@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 
 #include "cred/cred.h"
+#include "cred/user_ns.h"
 #include "kernel/process.h"
 #include "kernel/ptrace/step.h"
 #include "kernel/sandbox.h"
@@ -48,7 +49,7 @@ static siginfo_t info_of_stop(const struct task *t, int sig, int code)
 
 	siginfo_kernel(&si, sig, code);
 	si.si_pid = t->tid;
-	si.si_uid = t->cred->uid;
+	si.si_uid = from_kuid_munged(task_user_ns(t), t->cred->uid);
 	return si;
 }
 
@@ -338,7 +339,7 @@ static void replace_info(struct tracee *tr, siginfo_t *si, int sig)
 	if (!tr->tracer)
 		return;
 	si->si_pid = tr->tracer->process->pid->nr;
-	si->si_uid = tr->tracer->cred->uid;
+	si->si_uid = from_kuid_munged(tr->task->cred->user_ns, tr->tracer->cred->uid);
 }
 
 int ptrace_signal_left(struct task *t, siginfo_t *si)

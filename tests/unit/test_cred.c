@@ -24,9 +24,9 @@ static int setup(void **state)
 {
 	static struct world w;
 
-	w.first = user_ns_new(&w.numbers, NULL, 0);
-	w.second = user_ns_new(&w.numbers, w.first, MAKER);
-	w.third = user_ns_new(&w.numbers, w.second, 0);
+	w.first = user_ns_new(&w.numbers, NULL, 0, 0);
+	w.second = user_ns_new(&w.numbers, w.first, MAKER, 0);
+	w.third = user_ns_new(&w.numbers, w.second, 0, 0);
 	*state = &w;
 	return w.first && w.second && w.third ? 0 : -1;
 }
