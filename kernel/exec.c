@@ -222,9 +222,22 @@ static bool tracer_unprivileged(struct task *t)
 	return unprivileged;
 }
 
+/* What another thread has given up for this one as well. */
+static int own_no_new_privs(struct task *t)
+{
+	if (t->cred->no_new_privs || !task_no_new_privs(t))
+		return 0;
+	struct cred *own = cred_copy(t->cred, -1);
+	if (!own)
+		return -ENOMEM;
+	own->no_new_privs = true;
+	return task_set_cred(t, own);
+}
+
 int task_exec(struct task *t, struct file *exe, const char *filename, char *const *argv,
 	      char *const *envp, bool fd_path_inaccessible, struct errmsg *errmsg)
 {
+	int err = own_no_new_privs(t);
 	struct caller c = task_caller(t);
 	struct exec_parts parts = { 0 };
 	struct exec_request rq = {
@@ -239,7 +252,9 @@ int task_exec(struct task *t, struct file *exe, const char *filename, char *cons
 		.random = { &t->random, t->process->personality & ADDR_NO_RANDOMIZE },
 		.fs_shared = fs_is_shared(t) || tracer_unprivileged(t),
 	};
-	int err = exec_load(&rq, &parts.image, errmsg);
+	if (err)
+		return err;
+	err = exec_load(&rq, &parts.image, errmsg);
 	/* of the first program the caller of hl is told instead */
 	if (err && parts.image.too_late && !errmsg)
 		process_exit_group(t, SIGSEGV);

@@ -165,6 +165,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 		return errmsg_set(errmsg, ENOMEM, "out of memory");
 	sb->platform = cfg->platform;
 	sb->syscall = cfg->syscall;
+	sb->seccomp_logged = SECCOMP_LOGGED_FIRST;
 	sb->observer = cfg->observer;
 	sb->notify = cfg->notify;
 	sb->calls = cfg->calls;

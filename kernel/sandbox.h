@@ -96,8 +96,9 @@ struct sandbox {
 	struct mutex lock; /* the process tree, signals, job control: see kernel/process.h */
 	struct pid_namespace *pid_ns; /* the first one */
 	struct core_settings core;
-	struct siguser *sigusers;     /* kernel/sigqueue.c */
-	struct waitqueue signal_sent; /* to anyone: signalfds wait here */
+	_Atomic unsigned seccomp_logged; /* proc/sysctl.c */
+	struct siguser *sigusers;        /* kernel/sigqueue.c */
+	struct waitqueue signal_sent;    /* to anyone: signalfds wait here */
 	/* NULL: no timer was ever set; set once, under the lock */
 	_Atomic(struct ktimer_thread *) timer_thread;
 	struct cputimer_thread *cputimers; /* NULL: no timer of CPU time was ever set */

@@ -97,9 +97,10 @@ static enum verdict next_signal_locked(struct task *t, bool may_park, struct ksi
 		out->sig = left > 0 ? left : take_signal(t, &out->info);
 		if (!out->sig)
 			return NOTHING;
-		if (left < 0 && t->tracee && may_park && ptrace_signal(t, &out->info))
-			return PARKS;
 		struct ksigaction *a = &t->sighand->action[out->sig - 1];
+		if (left < 0 && t->tracee && may_park && !(a->flags & SA_IMMUTABLE) &&
+		    ptrace_signal(t, &out->info))
+			return PARKS;
 		if (action_discards(a, out->sig))
 			continue;
 		if (action_is_default(a) && SIGBIT(out->sig) & SIGSET_STOP) {

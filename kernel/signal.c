@@ -357,6 +357,14 @@ void signal_force(struct task *t, int sig, const siginfo_t *si)
 	sandbox_unlock(t->sb);
 }
 
+void signal_force_end(struct task *t, int sig, const siginfo_t *si)
+{
+	sandbox_lock(t->sb);
+	force_locked(t, sig, si, true);
+	t->sighand->action[sig - 1].flags |= SA_IMMUTABLE;
+	sandbox_unlock(t->sb);
+}
+
 void signal_force_default(struct task *t, int sig)
 {
 	siginfo_t si;
@@ -425,16 +433,17 @@ int signal_set_action(struct task *t, int sig, const struct ksigaction *act, str
 		return -EINVAL;
 	struct ksigaction *a = &t->sighand->action[sig - 1];
 	sandbox_lock(t->sb);
+	bool fixed = a->flags & SA_IMMUTABLE;
 	if (old)
 		*old = *a;
-	if (act) {
+	if (act && !fixed) {
 		*a = *act;
 		a->flags &= SA_KNOWN;
 		a->mask &= ~SIGSET_UNBLOCKABLE;
 		flush_ignored(t, sig);
 	}
 	sandbox_unlock(t->sb);
-	return 0;
+	return fixed ? -EINVAL : 0;
 }
 
 void signal_exec(struct task *t)

@@ -37,6 +37,10 @@ typedef uint64_t ksigset_t; /* bit n-1 is signal n, as the kernel's sigset_t */
 #define HANDLER_DFL GVA((uintptr_t)SIG_DFL)
 #define HANDLER_IGN GVA((uintptr_t)SIG_IGN)
 
+/* In the flags of an action, ours: nobody changes it any more, no tracer hears of the signal. The
+ * number is Linux's own. */
+#define SA_IMMUTABLE 0x00800000UL
+
 /* The kernel's struct sigaction. */
 struct ksigaction {
 	gva_t handler;  /* or HANDLER_DFL, HANDLER_IGN */
@@ -94,6 +98,8 @@ bool signal_reaches(struct process *p, int sig);
  * the default). No lock held. */
 void signal_force(struct task *t, int sig, const siginfo_t *si);
 void signal_force_fault(struct task *t, int sig, int code, gva_t addr, const struct trap *trap);
+/* Ends the process, whatever it or its tracer would do about the signal (SA_IMMUTABLE). */
+void signal_force_end(struct task *t, int sig, const siginfo_t *si);
 /* The same with the action set to default first: the process ends. */
 void signal_force_default(struct task *t, int sig);
 /* Queues a timer's entry (kernel/sigqueue.h) for `only`, or for the process when NULL. -EEXIST: it

@@ -216,6 +216,7 @@ int task_set_cred(struct task *t, struct cred *new)
 
 static void put_shared(struct task *t)
 {
+	seccomp_task_end(t);
 	drop_user(t->user);
 	if (t->files) {
 		struct caller c = task_caller(t);
@@ -309,9 +310,11 @@ static void make_call(struct task *t)
 		oom_pause(t);
 	if (!t->exiting && !t->regs_replaced) {
 		t->sb->platform->syscall_result(t->context, (uint64_t)r);
+		bool raw = t->seccomp.raw;
+		t->seccomp.raw = false;
 		t->delivery = (struct delivery){
-			.due = is_restart(r) || t->restore_mask,
-			.in_syscall = true,
+			.due = (is_restart(r) && !raw) || t->restore_mask,
+			.in_syscall = !raw,
 			.result = r,
 		};
 	}
@@ -319,10 +322,17 @@ static void make_call(struct task *t)
 		ptrace_leaves_call(t);
 }
 
+/* `again`: its tracer has looked at what its filters said. */
+static void filtered_call(struct task *t, bool again)
+{
+	if (!t->seccomp.mode || seccomp_enters_call(t, again) == SECCOMP_MAKES)
+		make_call(t);
+}
+
 static void on_syscall(struct task *t)
 {
 	if (!t->tracee || !ptrace_enters_call(t))
-		make_call(t);
+		filtered_call(t, false);
 }
 
 /* A page that may be read counts as present, one of PROT_NONE does not; of the kernel's half
@@ -410,15 +420,17 @@ static void handle_event(struct task *t)
 /* Behind a stop. True: look again. */
 static bool go_on_from_stop(struct task *t)
 {
-	switch (ptrace_go_on(t)) {
-	case TRACE_CALLS:
-		t->in_event = true;
-		make_call(t);
-		t->in_event = false;
-		return true;
-	case TRACE_LOOKS: return true;
-	default: return false;
+	enum ptrace_next next = ptrace_go_on(t);
+
+	t->in_event = true;
+	switch (next) {
+	case TRACE_CALLS: make_call(t); break;
+	case TRACE_FILTERS: filtered_call(t, false); break;
+	case TRACE_FILTERS_AGAIN: filtered_call(t, true); break;
+	default: break;
 	}
+	t->in_event = false;
+	return next != TRACE_DONE;
 }
 
 /* Between two runs of the guest, where somebody wants something of the task or its last system call
@@ -551,6 +563,7 @@ static void task_end(struct task *t)
 	bool last = leave_live(t);
 	futex_task_exit(t);
 	vfork_release(t);
+	seccomp_task_end(t);
 	if (last)
 		timers_exit(p);
 	if (last)
@@ -659,6 +672,8 @@ static int link_locked(struct task *t)
 	if (t->sb->ending || p->group_exiting || p->exec_task)
 		return -EAGAIN;
 	list_add_tail(&p->tasks, &t->process_node);
+	if (current) /* who makes it, whose filters another thread may change until now */
+		seccomp_inherit(t, current);
 	p->nr_tasks++;
 	p->nr_live++;
 	t->sb->nr_tasks++;

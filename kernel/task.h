@@ -24,6 +24,7 @@
 #include "kernel/restart.h"
 #include "kernel/resume.h"
 #include "kernel/sched.h"
+#include "kernel/seccomp/seccomp.h"
 #include "kernel/signal.h"
 #include "mm/mm.h"
 #include "platform/platform.h"
@@ -84,6 +85,7 @@ struct task {
 	int pdeathsig;
 	struct tracee *tracee; /* kernel/ptrace/tracee.h; owned; NULL: it was never traced */
 	struct list tracees;   /* what it traces */
+	struct task_seccomp seccomp;
 
 	/* owner only */
 	struct event event; /* the last one */

@@ -28,7 +28,11 @@ static void make(struct task *t, const struct vsyscall *call, uint64_t caller,
 	t->event = (struct event){ .kind = EVENT_SYSCALL,
 				   .syscall = { .nr = call->nr, .ip = regs_ip(regs) } };
 	memcpy(t->event.syscall.args, call->args, sizeof call->args);
-	int64_t r = t->sb->syscall(t);
+	int64_t r;
+	if (seccomp_lets(t, &r))
+		r = t->sb->syscall(t);
+	if (t->exiting)
+		return;
 	bool bad = r == -EFAULT;
 	if (!bad) {
 		regs_set_ip(regs, caller);

@@ -13,6 +13,7 @@
 #include "kernel/process.h"
 #include "kernel/ptrace/access.h"
 #include "kernel/ptrace/tracee.h"
+#include "kernel/seccomp/filter.h"
 #include "kernel/sandbox.h"
 #include "kernel/sigqueue.h"
 #include "kernel/task.h"
@@ -32,6 +33,9 @@ struct view {
 	int threads, exit_signal, exit_code, umask, fdsize, cpu;
 	bool did_exec, thp, dumping;
 	bool inspected; /* the reader may know addresses */
+	int seccomp;    /* SECCOMP_MODE_* */
+	unsigned filters;
+	bool no_new_privs;
 	uint64_t start_ticks;
 	ksigset_t pending, shared_pending, blocked, ignored, caught;
 	uint64_t queued, queue_limit; /* signals of the user, RLIMIT_SIGPENDING */
@@ -114,6 +118,10 @@ static void view_task(struct view *v, struct process *p, struct task *t)
 	v->fdsize = t->files ? t->files->size : 0;
 	v->mm = t->mm ? mm_get(t->mm) : NULL;
 	v->queued = sigqueue_count(t->sb, t->cred->uid);
+	struct seccomp_filter *f = t->seccomp.filter;
+	v->seccomp = t->seccomp.mode;
+	v->filters = f ? f->depth : 0;
+	v->no_new_privs = task_no_new_privs(t);
 	v->host_tid = t->host_tid;
 	if (t->host_tid && sched_getaffinity(t->host_tid, sizeof v->cpus, &v->cpus) < 0)
 		CPU_ZERO(&v->cpus);
@@ -163,6 +171,7 @@ static bool view_take(struct pseudo_node *n, struct caller *c, struct view *v)
 		strcpy(v->comm, p == n->sb->init ? "init" : "");
 		v->sched = t ? t->sched : p->sched;
 		v->cred = cred_get(t ? t->cred : process_cred(p));
+		v->no_new_privs = v->cred->no_new_privs;
 		if (t)
 			view_task(v, p, t);
 	}
@@ -242,8 +251,10 @@ static void put_memory(struct text *out, const struct view *v)
 		    v->dumping, v->thp);
 }
 
-static void put_caps(struct text *out, const struct cred *c)
+static void put_caps(struct text *out, const struct view *v)
 {
+	const struct cred *c = v->cred;
+
 	if (!c)
 		return;
 	text_printf(
@@ -251,7 +262,8 @@ static void put_caps(struct text *out, const struct cred *c)
 	    "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\n",
 	    c->cap_inheritable, c->cap_permitted, c->cap_effective, c->cap_bounding,
 	    c->cap_ambient);
-	text_printf(out, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", c->no_new_privs);
+	text_printf(out, "NoNewPrivs:\t%d\nSeccomp:\t%d\nSeccomp_filters:\t%u\n", v->no_new_privs,
+		    v->seccomp, v->filters);
 }
 
 /* 32 CPUs a word, the highest word first: as many words as the host has CPUs for. */
@@ -328,7 +340,7 @@ int proc_show_status(struct pseudo_node *n, struct caller *c, struct text *out)
 	put_memory(out, &v);
 	text_printf(out, "Threads:\t%d\n", v.threads);
 	put_signals(out, &v);
-	put_caps(out, v.cred);
+	put_caps(out, &v);
 	put_cpu_mask(out, &v.cpus);
 	put_cpu_list(out, &v.cpus);
 	proc_show_host_lines(out, "/proc/self/status", &(const char *){ "Mems_allowed" }, 1);

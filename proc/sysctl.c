@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * /proc/sys (proc(5)): the settings programs read. Those that say how our kernel behaves are ours.
- * What can be set is the names of the system and of core files; the rest is sealed, also for root.
- * What is not built has no file: Linux AIO, perf, seccomp, keys.
+ * What can be set is the names of the system and of core files, and which actions of seccomp are
+ * logged; the rest is sealed, also for root. What is not built has no file: Linux AIO, perf, keys.
  */
 #include <errno.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "arch/machine.h"
+#include "cred/cred.h"
 #include "cred/user_ns.h"
 #include "fs/protect.h"
 #include "fs/inotify.h"
@@ -127,6 +129,69 @@ static int store_core_uses_pid(struct pseudo_node *n, struct caller *c, char *te
 	sandbox_lock(n->sb);
 	n->sb->core.uses_pid = (int)v;
 	sandbox_unlock(n->sb);
+	return 0;
+}
+
+/* ---- seccomp ---- */
+
+/* Which of them are logged, in this order in the bits of sandbox.seccomp_logged; nothing reads that
+ * but this file, as there is no audit. */
+static const char *const seccomp_actions[] = {
+	"kill_process", "kill_thread", "trap", "errno", "user_notif", "trace", "log", "allow",
+};
+#define NR_SECCOMP_ACTIONS (sizeof seccomp_actions / sizeof *seccomp_actions)
+
+static void put_actions(struct text *out, unsigned which)
+{
+	const char *gap = "";
+
+	for (unsigned i = 0; i < NR_SECCOMP_ACTIONS; i++) {
+		if (which & 1U << i) {
+			text_printf(out, "%s%s", gap, seccomp_actions[i]);
+			gap = " ";
+		}
+	}
+	text_putc(out, '\n');
+}
+
+static int show_actions_avail(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	put_actions(out, UINT_MAX);
+	return 0;
+}
+
+static int show_actions_logged(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	put_actions(out, n->sb->seccomp_logged);
+	return 0;
+}
+
+/* What is allowed cannot be logged. 0: there is no such name. */
+static unsigned action_bit(const char *name, size_t len)
+{
+	for (unsigned i = 0; i < NR_SECCOMP_ACTIONS - 1; i++) {
+		if (strlen(seccomp_actions[i]) == len && !memcmp(seccomp_actions[i], name, len))
+			return 1U << i;
+	}
+	return 0;
+}
+
+static int store_actions_logged(struct pseudo_node *n, struct caller *c, char *text)
+{
+	unsigned which = 0;
+
+	if (!cred_capable(c->cred, CAP_SYS_ADMIN))
+		return -EPERM;
+	text[strcspn(text, "\n")] = 0;
+	for (const char *at = text; *at && *at != ' ';) {
+		size_t len = strcspn(at, " ");
+		unsigned bit = action_bit(at, len);
+		if (!bit)
+			return -EINVAL;
+		which |= bit;
+		at += len + (at[len] == ' ');
+	}
+	n->sb->seccomp_logged = which;
 	return 0;
 }
 
@@ -259,6 +324,13 @@ static const struct pseudo_entry pty_entries[] = {
 };
 static const struct pseudo_dir pty_dir = { PSEUDO_TABLE(pty_entries) };
 
+static const struct pseudo_entry seccomp_entries[] = {
+	SHOW("actions_avail", show_actions_avail),
+	{ "actions_logged", S_IFREG | 0644, .show = show_actions_logged,
+	  .store = store_actions_logged, .sealed = true },
+};
+static const struct pseudo_dir seccomp_dir = { PSEUDO_TABLE(seccomp_entries) };
+
 static const struct pseudo_entry kernel_entries[] = {
 	FIXED("arch", ARCH_NAME),
 	FIXED("cap_last_cap", "40"),
@@ -283,6 +355,7 @@ static const struct pseudo_entry kernel_entries[] = {
 	DIRECTORY("random", random_dir),
 	FIXED("randomize_va_space", "2"),
 	HOST("sched_rr_timeslice_ms", "kernel/"),
+	DIRECTORY("seccomp", seccomp_dir),
 	PROC_IPC_LIMIT("sem", PROC_SEM),
 	FIXED("shm_rmid_forced", "0"),
 	PROC_IPC_LIMIT("shmall", PROC_SHMALL),

@@ -27,6 +27,7 @@
 #include "net/netlink.h"
 #include "net/unix.h"
 #include "platform/physmem.h"
+#include "kernel/seccomp/notify.h"
 #include "proc/proc.h"
 #include "snapshot/files.h"
 #include "snapshot/filesystems.h"
@@ -45,25 +46,14 @@
 
 /* Every kind that a snapshot may hold. */
 static const struct saved_kind *const kinds[] = {
-	&cred_kind,        &fdtable_kind,
-	&fs_struct_kind,   &memory_kind,
-	&sighand_kind,     &file_by_path,
-	&file_stdio,       &pipe_saved,
-	&pipe_data_saved,  &eventfd_saved,
-	&signalfd_saved,   &timerfd_saved,
-	&pidfd_saved,      &epoll_saved,
-	&shmem_saved,      &ramfs_inode_saved,
-	&memfd_saved,      &unix_saved,
-	&unix_links_saved, &loop_saved,
-	&loop_links_saved, &pty_saved,
-	&pty_line_saved,   &locks_kind,
-	&inotify_saved,    &vfork_saved,
-	&host_saved,       &nsproxy_kind,
-	&namespace_kind,   &host_stream_saved,
-	&proc_mem_saved,   &netlink_saved,
-	&ns_file_saved,    &tree_saved,
-	&ipc_ns_saved,     &sem_undo_saved,
-	&fs_file_saved,    NULL,
+	&cred_kind,         &fdtable_kind,  &fs_struct_kind, &memory_kind,      &sighand_kind,
+	&file_by_path,      &file_stdio,    &pipe_saved,     &pipe_data_saved,  &eventfd_saved,
+	&signalfd_saved,    &timerfd_saved, &pidfd_saved,    &epoll_saved,      &shmem_saved,
+	&ramfs_inode_saved, &memfd_saved,   &unix_saved,     &unix_links_saved, &loop_saved,
+	&loop_links_saved,  &pty_saved,     &pty_line_saved, &locks_kind,       &inotify_saved,
+	&vfork_saved,       &host_saved,    &nsproxy_kind,   &namespace_kind,   &host_stream_saved,
+	&proc_mem_saved,    &netlink_saved, &ns_file_saved,  &tree_saved,       &ipc_ns_saved,
+	&sem_undo_saved,    &fs_file_saved, &seccomp_saved,  &listener_saved,   NULL,
 };
 
 static int load_info(struct snapshot *snap, struct errmsg *errmsg)

@@ -291,6 +291,7 @@ void task_save_files(struct saver *s, struct task *t)
 	encode(&s->out, saved_object(s, &fs_struct_kind, t->fs));
 	save_call(s, t);
 	vfork_task_save(s, t);
+	seccomp_task_save(s, t);
 	futex_save(&s->out, t);
 }
 
@@ -364,6 +365,8 @@ int task_load_files(struct loader *l, struct task *t)
 	err = load_call(l, t);
 	if (!err)
 		err = vfork_task_load(l, t);
+	if (!err)
+		err = seccomp_task_load(l, t);
 	if (!err && (err = futex_load(&l->in, t)) == -EBADMSG)
 		err = loader_damaged(l, "a futex");
 	return err;

@@ -68,8 +68,12 @@ const struct syscall_entry *sys_entry(uint64_t nr)
 
 static int64_t call(struct task *t, const struct syscall_entry *e)
 {
+	int64_t r;
+
 	if (t->vfork_wait.on)
 		return vfork_wait_again(t);
+	if (t->seccomp.mode && seccomp_answers(t, &r))
+		return r;
 	if (e && e->fn)
 		return e->fn(t, t->event.syscall.args);
 	return e && e->err ? -e->err : -ENOSYS;

@@ -3,10 +3,12 @@
 #include <sys/prctl.h>
 
 #include <linux/capability.h>
+#include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <stdlib.h>
 
 #include "arch/prctl.h"
+#include "sys/seccomp.h"
 #include "sys/sys.h"
 
 /* ---- one function an option; the arguments are prctl's second to fifth ---- */
@@ -90,7 +92,7 @@ static int64_t set_no_new_privs(struct task *t, const uint64_t *a)
 
 static int64_t get_no_new_privs(struct task *t, const uint64_t *a)
 {
-	return a[0] || a[1] || a[2] || a[3] ? -EINVAL : t->cred->no_new_privs;
+	return a[0] || a[1] || a[2] || a[3] ? -EINVAL : task_no_new_privs(t);
 }
 
 static int64_t capbset_read(struct task *t, const uint64_t *a)
@@ -225,10 +227,19 @@ static int64_t get_thp_disable(struct task *t, const uint64_t *a)
 	return a[0] || a[1] || a[2] || a[3] ? -EINVAL : t->process->thp_disable;
 }
 
-/* No filter can be installed (seccomp(2) is not offered), so there never is one. */
 static int64_t get_seccomp(struct task *t, const uint64_t *a)
 {
-	return 0;
+	return t->seccomp.mode;
+}
+
+/* Strict mode always ignored the filter. */
+static int64_t set_seccomp(struct task *t, const uint64_t *a)
+{
+	switch (a[0]) {
+	case SECCOMP_MODE_STRICT: return do_seccomp(t, SECCOMP_SET_MODE_STRICT, 0, GVA_NULL);
+	case SECCOMP_MODE_FILTER: return do_seccomp(t, SECCOMP_SET_MODE_FILTER, 0, GVA(a[1]));
+	default: return -EINVAL;
+	}
 }
 
 static int64_t get_tsc(struct task *t, const uint64_t *a)
@@ -281,6 +292,7 @@ static const struct prctl_option {
 	{ PR_CAPBSET_DROP, capbset_drop },
 	{ PR_CAP_AMBIENT, cap_ambient },
 	{ PR_GET_SECCOMP, get_seccomp },
+	{ PR_SET_SECCOMP, set_seccomp },
 	{ PR_GET_SECUREBITS, get_securebits },
 	{ PR_SET_SECUREBITS, set_securebits },
 	{ PR_SET_MM, set_mm },

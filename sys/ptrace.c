@@ -14,6 +14,7 @@
 #include "kernel/ptrace/regs.h"
 #include "cred/cred.h"
 #include "kernel/ptrace/request.h"
+#include "kernel/seccomp/filter.h"
 #include "kernel/sigqueue.h"
 #include "sys/sys.h"
 #include "util/minmax.h"
@@ -297,13 +298,19 @@ static size_t fill_call(struct task *o, struct __ptrace_syscall_info *info,
 	int64_t r = (int64_t)regs_result(regs);
 
 	info->op = PTRACE_SYSCALL_INFO_NONE;
-	if (!tr->has_info || tr->info.si_code != (SIGTRAP | 0x80))
+	bool filtered = tr->has_info && tr->info.si_code == (SIGTRAP | PTRACE_EVENT_SECCOMP << 8);
+	if (!filtered && (!tr->has_info || tr->info.si_code != (SIGTRAP | 0x80)))
 		return offsetof(struct __ptrace_syscall_info, entry);
-	if (tr->message == TRACE_MESSAGE_ENTRY) {
+	if (filtered || tr->message == TRACE_MESSAGE_ENTRY) {
 		info->op = PTRACE_SYSCALL_INFO_ENTRY;
 		info->entry.nr = o->event.kind == EVENT_SYSCALL ? o->event.syscall.nr : UINT64_MAX;
 		ptrace_call_args(regs, info->entry.args);
-		return offsetof(struct __ptrace_syscall_info, entry) + sizeof info->entry;
+		if (!filtered)
+			return offsetof(struct __ptrace_syscall_info, entry) + sizeof info->entry;
+		info->op = PTRACE_SYSCALL_INFO_SECCOMP;
+		info->seccomp.ret_data = (uint32_t)tr->message;
+		return offsetof(struct __ptrace_syscall_info, seccomp.ret_data) +
+		       sizeof info->seccomp.ret_data;
 	}
 	info->op = PTRACE_SYSCALL_INFO_EXIT;
 	info->exit.is_error = r < 0 && r >= -4095;
@@ -348,10 +355,48 @@ static int64_t setoptions(struct task *t, struct task *o, uint64_t addr, uint64_
 	return 0;
 }
 
-/* There are no filters. */
+/* A filter of the thread, a reference. Who has filters may not look at others'. */
+static int filter_of(struct task *t, struct task *o, uint64_t n, struct seccomp_filter **out)
+{
+	if (!cred_capable(t->cred, CAP_SYS_ADMIN) || t->seccomp.mode)
+		return -EACCES;
+	return seccomp_nth_filter(o, n, out);
+}
+
 static int64_t seccomp_filter(struct task *t, struct task *o, uint64_t addr, uint64_t data)
 {
-	return cred_capable(t->cred, CAP_SYS_ADMIN) ? -ENOENT : -EACCES;
+	struct seccomp_filter *f;
+	int err = filter_of(t, o, addr, &f);
+
+	if (err)
+		return err;
+	int64_t r = f->len;
+	if (data && copy_to_guest(t->mm, GVA(data), f->prog, f->len * sizeof *f->prog))
+		r = -EFAULT;
+	filter_put(f);
+	return r;
+}
+
+static int64_t seccomp_metadata(struct task *t, struct task *o, uint64_t addr, uint64_t data)
+{
+	struct {
+		uint64_t filter_off, flags;
+	} meta = { 0 };
+	struct seccomp_filter *f;
+	uint64_t size = min64(addr, sizeof meta);
+
+	if (!cred_capable(t->cred, CAP_SYS_ADMIN) || t->seccomp.mode)
+		return -EACCES;
+	if (size < sizeof meta.filter_off)
+		return -EINVAL;
+	if (get_user(t, &meta.filter_off, GVA(data)))
+		return -EFAULT;
+	int err = filter_of(t, o, meta.filter_off, &f);
+	if (err)
+		return err;
+	meta.flags = f->log ? SECCOMP_FILTER_FLAG_LOG : 0;
+	filter_put(f);
+	return copy_to_guest(t->mm, GVA(data), &meta, size) ? -EFAULT : (int64_t)size;
 }
 
 /* ---- the way on ---- */
@@ -417,6 +462,7 @@ static const struct request {
 	{ PTRACE_GETSIGMASK, getsigmask, false },
 	{ PTRACE_SETSIGMASK, setsigmask, false },
 	{ PTRACE_SECCOMP_GET_FILTER, seccomp_filter, false },
+	{ PTRACE_SECCOMP_GET_METADATA, seccomp_metadata, false },
 	{ PTRACE_GET_SYSCALL_INFO, get_syscall_info, false },
 	{ PTRACE_GET_RSEQ_CONFIGURATION, get_rseq, false },
 #if ARCH_PTRACE_STEP

@@ -143,6 +143,8 @@
 	  "the page that the vDSO reads the time from", "loader/vdso.c")                           \
 	X(FDTABLE, 100, LOCK_SHORT,                                                                \
 	  "descriptors", "kernel/fdtable.h")                                                       \
+	X(SECCOMP, 101, LOCK_SHORT,                                                                \
+	  "the calls that a seccomp listener hears of", "kernel/seccomp/notify.h")                 \
 	X(RSEQ, 102, LOCK_SHORT,                                                                   \
 	  "CPU numbers of restartable sequences", "kernel/rseq_cpu.c")                             \
 	X(THREADS, 108, LOCK_SLEEPS,                                                               \

@@ -31,7 +31,7 @@ static void set_call(struct task *o, int64_t nr, const struct cpu_regs *regs)
 	struct delivery *d = &o->delivery;
 	bool was = in_call(o);
 
-	if (nr == -1 && o->tracee->stage != TRACE_ENTERS) {
+	if (nr == -1 && !tracee_before_call(o->tracee)) {
 		o->event.kind = EVENT_INTERRUPTED;
 		d->in_syscall = false;
 		return;
@@ -43,7 +43,7 @@ static void set_call(struct task *o, int64_t nr, const struct cpu_regs *regs)
 		d->in_syscall = true;
 	}
 	o->event.syscall.nr = (uint64_t)nr;
-	if (o->tracee->stage == TRACE_ENTERS)
+	if (tracee_before_call(o->tracee))
 		ptrace_call_args(regs, o->event.syscall.args);
 	d->result = (int64_t)regs_result(regs);
 }

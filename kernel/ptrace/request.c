@@ -24,7 +24,9 @@ int ptrace_check_options(struct task *t, uint64_t options)
 {
 	if (options & ~OPTIONS_KNOWN)
 		return -EINVAL;
-	if (options & PTRACE_O_SUSPEND_SECCOMP && !cred_capable(t->cred, CAP_SYS_ADMIN))
+	if (options & PTRACE_O_SUSPEND_SECCOMP &&
+	    (!cred_capable(t->cred, CAP_SYS_ADMIN) || t->seccomp.mode ||
+	     (t->tracee && ptrace_suspends_seccomp(t))))
 		return -EPERM;
 	return 0;
 }

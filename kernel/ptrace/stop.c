@@ -158,6 +158,28 @@ bool ptrace_enters_call(struct task *t)
 	return stops;
 }
 
+bool ptrace_filtered(struct task *t, uint64_t message)
+{
+	sandbox_lock(t->sb);
+	bool wanted = event_wanted(t, PTRACE_EVENT_SECCOMP);
+	if (wanted) {
+		t->tracee->skips = false;
+		stop_with(t, TRACE_FILTERED, event_code(PTRACE_EVENT_SECCOMP), message);
+	}
+	sandbox_unlock(t->sb);
+	if (wanted)
+		show_result(t, -ENOSYS);
+	return wanted;
+}
+
+bool ptrace_suspends_seccomp(struct task *t)
+{
+	sandbox_lock(t->sb);
+	bool suspends = task_traced(t) && t->tracee->options & PTRACE_O_SUSPEND_SECCOMP;
+	sandbox_unlock(t->sb);
+	return suspends;
+}
+
 bool ptrace_event(struct task *t, int event, uint64_t message, bool waits)
 {
 	sandbox_lock(t->sb);
@@ -291,10 +313,12 @@ static void give_signal(struct task *t, int sig)
 	signal_send_task(t, sig, &si);
 }
 
-static enum ptrace_next enter_call(struct task *t)
+static enum ptrace_next enter_call(struct task *t, enum ptrace_next next)
 {
-	if (!t->tracee->skips && (int)t->event.syscall.nr != -1)
-		return TRACE_CALLS;
+	int nr = (int)t->event.syscall.nr;
+
+	if (!t->tracee->skips && (next == TRACE_FILTERS ? nr != -1 : nr >= 0))
+		return next;
 	ptrace_leaves_call(t);
 	return TRACE_LOOKS;
 }
@@ -319,7 +343,8 @@ enum ptrace_next ptrace_go_on(struct task *t)
 	signal_recalc(t);
 	sandbox_unlock(t->sb);
 	switch (stage) {
-	case TRACE_ENTERS: return enter_call(t);
+	case TRACE_ENTERS: return enter_call(t, TRACE_FILTERS);
+	case TRACE_FILTERED: return enter_call(t, TRACE_FILTERS_AGAIN);
 	case TRACE_CALL_WAITS: return TRACE_CALLS;
 	case TRACE_CALL_ENDS:
 		show_result(t, tr->result);

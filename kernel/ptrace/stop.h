@@ -15,6 +15,10 @@
 
 /* It is about to make the call in its event. True: it has to stop first. */
 bool ptrace_enters_call(struct task *t);
+/* Its filters leave the call in its event to its tracer. False: which does not want to know. */
+bool ptrace_filtered(struct task *t, uint64_t message);
+/* Do its filters not count (PTRACE_O_SUSPEND_SECCOMP)? */
+bool ptrace_suspends_seccomp(struct task *t);
 /* Its call has returned. True: it is not over, but has something to tell first. */
 bool ptrace_call_waits(struct task *t);
 /* It is over, and its result is known. */
@@ -29,9 +33,9 @@ void ptrace_handler(struct task *t);
 /* It is about to end, and t->exit_code is known. */
 void ptrace_end(struct task *t);
 
-/* What is left to do behind a stop: the call in its event; to look again whether it has to park;
- * what any thread does. */
-enum ptrace_next { TRACE_CALLS, TRACE_LOOKS, TRACE_DONE };
+/* What is left to do behind a stop: the call in its event, with or without its filters or what is
+ * left of them; to look again whether it has to park; what any thread does. */
+enum ptrace_next { TRACE_CALLS, TRACE_FILTERS, TRACE_FILTERS_AGAIN, TRACE_LOOKS, TRACE_DONE };
 enum ptrace_next ptrace_go_on(struct task *t);
 
 /* ---- the thread itself, sandbox->lock held ---- */

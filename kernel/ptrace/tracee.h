@@ -32,6 +32,7 @@ enum ptrace_stage {
 	TRACE_GOES,       /* it is in none, or nothing */
 	TRACE_SIGNAL,     /* to deliver a signal, or what the tracer says instead */
 	TRACE_ENTERS,     /* to make the call in its event */
+	TRACE_FILTERED,   /* the same, its filters have left it to the tracer */
 	TRACE_CALL_WAITS, /* a call has told of itself, and is to go on */
 	TRACE_CALL_ENDS,  /* a call has told of itself, and is over */
 	TRACE_LEFT,       /* it has told that a call is over */
@@ -87,6 +88,12 @@ enum { TRACE_MESSAGE_ENTRY = 1, TRACE_MESSAGE_EXIT = 2 };
 static inline bool task_traced(const struct task *t)
 {
 	return t->tracee && t->tracee->tracer;
+}
+
+/* Is it in a stop before the call in its event is made? */
+static inline bool tracee_before_call(const struct tracee *tr)
+{
+	return tr->stage == TRACE_ENTERS || tr->stage == TRACE_FILTERED;
 }
 
 /* Does it rest for its tracer? */
