@@ -112,6 +112,12 @@ int waitqueue_wake(struct waitqueue *q, unsigned events, int nr)
 	return woken;
 }
 
+static void sleep_begins(struct sleeper *s)
+{
+	if (s->sleeps)
+		s->sleeps(s);
+}
+
 /* The owner is about to sleep, and a freeze is under way. 0: it may. */
 static int sleep_frozen(struct sleeper *s, uint32_t work)
 {
@@ -174,6 +180,7 @@ static int sleeper_may_sleep(struct sleeper *s, struct host_deadline d)
 		guest_clock_reached(s->clock, d.clock, d.of);
 		return -ETIMEDOUT;
 	}
+	sleep_begins(s);
 	return work ? sleep_frozen(s, work) : 0;
 }
 
@@ -232,6 +239,7 @@ int sleeper_wait_killable(struct sleeper *s)
 		return 0;
 	if (sleeper_killed(s))
 		return -EINTR;
+	sleep_begins(s);
 	if (work & SLEEPER_FREEZE)
 		err = sleep_frozen(s, work);
 	if (err)
@@ -334,6 +342,7 @@ int sleeper_wait_readable(struct sleeper *s, int fd)
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	long r = 0;
 
+	sleep_begins(s);
 	while (r == 0 || r == -EINTR) {
 		if (sleeper_killed(s))
 			return -EINTR;
@@ -365,6 +374,7 @@ void sleeper_interrupt(struct sleeper *s)
 long sleeper_call(struct sleeper *s, long nr, long a, long b, long c, long d, long e, long f)
 {
 	for (;;) {
+		sleep_begins(s);
 		uint32_t work = atomic_load(&s->work);
 		/* who is killed while frozen does not give up: its call is not made again */
 		if (work & SLEEPER_FREEZE && (sleeper_killed(s) || sleep_frozen(s, work)))

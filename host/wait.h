@@ -67,6 +67,8 @@ struct sleeper {
 	struct kick kick;
 	/* what deadlines are points in time of; constant; NULL: the host's */
 	const struct guest_clock *clock;
+	/* Called before each sleep but sleeper_pause(); constant; NULL: nothing is to be done. */
+	void (*sleeps)(struct sleeper *s);
 	/* Set by others (with a kick). INTERRUPTED is cleared by the owner alone, the others by
 	 * whoever thaws. */
 	_Atomic uint32_t work;

@@ -122,6 +122,14 @@ static void on_space_died(void *arg)
 	sleeper_interrupt(&t->sleeper);
 }
 
+/* Guest code of the task is not to run while it sleeps. */
+static void on_sleep(struct sleeper *s)
+{
+	struct task *t = container_of(s, struct task, sleeper);
+
+	t->sb->platform->context_halt(t->context);
+}
+
 int task_new(struct sandbox *sb, struct process *p, struct task **out)
 {
 	struct task *t = calloc(1, sizeof *t);
@@ -150,7 +158,10 @@ int task_new(struct sandbox *sb, struct process *p, struct task **out)
 	t->tid = t->pid->nr;
 	t->altstack.flags = SS_DISABLE;
 	t->timer_slack_ns = t->default_slack_ns = TIMER_SLACK_DEFAULT;
-	t->sleeper = (struct sleeper){ .clock = &sb->clock };
+	t->sleeper = (struct sleeper){
+		.clock = &sb->clock,
+		.sleeps = sb->platform->context_halt ? on_sleep : NULL,
+	};
 	if (sb->clock.steps)
 		random_stream_fix(&t->random, (uint64_t)sb->clock.realtime, (uint64_t)t->tid);
 	if (sb->platform->context_watch)

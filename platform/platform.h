@@ -180,8 +180,8 @@ struct platform {
 	/* It will run in another space, if it runs again, and with registers that are set before:
 	 * what it has in this one is free for others. By its own thread. NULL: it has nothing. */
 	void (*context_leave)(struct context *c);
-	/* Guest code of it is to run no more until the next run: its task is going to rest. By its
-	 * own thread. NULL: none does when an event has come. */
+	/* Guest code of it is to run no more until the next run: its task is going to sleep or to
+	 * rest. By its own thread. NULL: none does when an event has come. */
 	void (*context_halt)(struct context *c);
 	/* NULL: spaces of this platform do not end by themselves. `died` is called when the space
 	 * the context ran in last has ended while it was not running, so that what its thread waits

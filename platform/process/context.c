@@ -85,8 +85,8 @@ void process_context_leave(struct context *context)
 void process_context_halt(struct context *context)
 {
 	struct process_context *c = to_process_context(context);
-	if (c->state == THREAD_LINED)
-		(void)stub_thread_stop(c);
+	if (c->state == THREAD_LINED && !c->line.held && line_hold(c) < 0)
+		c->s->stub.dead = true;
 }
 
 void process_context_watch(struct context *context, void (*died)(void *arg), void *arg)
@@ -134,10 +134,8 @@ static int resume(struct process_context *c)
 		frame_store(c);
 	c->state = THREAD_RUNS;
 	c->runs++;
-	if (was == THREAD_LINED) {
-		line_answer(c);
-		return 0;
-	}
+	if (was == THREAD_LINED)
+		return line_answer(c);
 	line_prepare(c);
 	return notif_answer(c, val, 0);
 }

@@ -56,6 +56,7 @@
 #define LINE_REQUEST  2 /* the thread has made a call, and looks for the answer */
 #define LINE_SLEEP    3 /* the same, and it sleeps, or will, in STUB_WAIT */
 #define LINE_AGAIN    4 /* the answer: make it in the host's way */
+#define LINE_HOLD     5 /* the monitor is going to sleep: the thread is to wait in STUB_WAIT */
 
 /* Descriptors of a stub. The lowest free number is therefore STUB_FD_PASSED. */
 #define STUB_FD_ARENA   0

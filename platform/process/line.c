@@ -23,7 +23,12 @@
  * guest is moved to another one while it waits in a notification, after some calls in a row that
  * came quickly enough for both to gain; and may go where it likes when they do not, or when one of
  * the two is seen to have lost its CPU to others. After each time that this was in vain it is not
- * tried for a while, longer each time. docs/performance.md has the measurements.
+ * tried for a while, longer each time. What is quick enough depends on whether there is a CPU that
+ * nobody wants. docs/performance.md has the measurements.
+ *
+ * A call that turns out to wait, for a pipe or a child, is held (line_hold): before the monitor
+ * sleeps, the thread is brought to a notification in the host's kernel, where it stands until the
+ * call is over, as after any other call.
  */
 #include <errno.h>
 #include <poll.h>
@@ -41,7 +46,12 @@
 
 #define US 1000UL
 
-#define QUICK        (4 * US)     /* between calls, and in one, on the average */
+/* How quick calls are, between them and in them, on the average, where looking is worth it: it
+ * costs less CPU time than notifications; or what it costs nobody else wants. */
+#define QUICK        (4 * US)
+#define QUICK_IDLE   (15 * US)
+#define ASK_CPUS     (200 * US)
+#define IDLE_FOR     (2000 * US)
 #define NOTIFICATION (7 * US / 2) /* what one costs both */
 #define CREDIT_MAX   64U
 #define CREDIT_ON    32U
@@ -53,7 +63,7 @@
 #define BAN_VAIN     (500 * US)
 #define BAN_GAP      (2000 * US)
 #define BAN_MAX      (128000 * US)
-#define GOOD_FOR     (20000 * US)
+#define GOOD_FOR     (2000 * US) /* ten times what it costs to begin and to end */
 
 /* ---- time: of the CPU's counter, in ns ---- */
 
@@ -80,6 +90,13 @@ void lines_init(struct process_machine *m)
 	m->has_lines = (m->lines_eager || (mode && !strcmp(mode, "on"))) && m->pkru_at;
 	m->made_ns = clock_ns();
 	m->made_ticks = counter_read();
+	m->loadavg = m->has_lines ? cpus_look() : -1;
+}
+
+void lines_destroy(struct process_machine *m)
+{
+	if (m->loadavg >= 0)
+		close(m->loadavg);
 }
 
 /* How fast the counter runs, and how many looks of a guest fit into WATCH. False: too early. */
@@ -188,6 +205,24 @@ void line_end(struct process_context *c)
 	line_off(c, 0);
 }
 
+/*
+ * Is there a CPU that would be idle, were it not for the guest or for the one who looks? Where the
+ * two take turns, both count as running while they change: so it is enough to have seen it once in
+ * a while.
+ */
+static bool cpus_idle(struct process_context *c)
+{
+	struct line *l = &c->line;
+	uint64_t at = now(c);
+
+	if (at - l->asked > ASK_CPUS) {
+		l->asked = at;
+		if (cpus_have_room(c->m->loadavg, l->on ? 0 : 1))
+			l->idle_until = at + IDLE_FOR;
+	}
+	return at < l->idle_until;
+}
+
 static void line_on(struct process_context *c)
 {
 	struct line *l = &c->line;
@@ -221,9 +256,10 @@ static void line_count(struct process_context *c, bool patched, uint64_t cost)
 {
 	struct line *l = &c->line;
 	uint64_t at = now(c), took = at - l->taken;
+	uint64_t quick = cost + (cpus_idle(c) ? QUICK_IDLE : QUICK);
 
 	l->taken = at;
-	if (patched && (took < QUICK + cost || c->m->lines_eager))
+	if (patched && (took < quick || c->m->lines_eager))
 		l->credit += l->credit < CREDIT_MAX;
 	else if (l->credit > CREDIT_LOST)
 		l->credit -= CREDIT_LOST;
@@ -234,116 +270,136 @@ static void line_count(struct process_context *c, bool patched, uint64_t cost)
 }
 
 /*
- * Calls that may come by the line: such as end soon by themselves. Nothing keeps a guest from
- * running on while the monitor believes that its thread looks for the answer, as nothing keeps the
- * other threads of its process: but it stands still in what is waited for, as where a sandbox is
- * frozen. Before a task rests its thread is stopped (context_halt). The numbers are the guest's;
- * those of calls that the monitor makes itself are spelled SYS_ (scripts/check-jail).
+ * Calls that may come by the line. Nothing keeps a guest from running on while the monitor believes
+ * that its thread looks for the answer, as nothing keeps the other threads of its process: but it
+ * stands still in what is waited for, as where a sandbox is frozen, because before a task sleeps or
+ * rests its thread is held (context_halt). What always waits, or changes what the thread is, gains
+ * nothing here. The numbers are the guest's; those of calls that the monitor makes itself are
+ * spelled SYS_ (scripts/check-jail).
  */
-static bool is_short(uint32_t nr)
-{
-	switch (nr) {
-	case __NR_access:
-	case __NR_alarm:
-	case __NR_brk:
-	case __NR_capget:
-	case __NR_chdir:
-	case __NR_chmod:
-	case __NR_clock_getres:
-	case __NR_clock_gettime:
-	case __NR_close:
-	case __NR_dup:
-	case __NR_dup2:
-	case __NR_dup3:
-	case __NR_epoll_ctl:
-	case __NR_eventfd2:
-	case __NR_faccessat:
-	case __NR_faccessat2:
-	case __NR_fchdir:
-	case __NR_fchmod:
-	case __NR_fchmodat:
-	case __NR_fchown:
-	case __NR_fchownat:
-	case __NR_fgetxattr:
-	case __NR_fstat:
-	case __NR_fstatfs:
-	case __NR_ftruncate:
-	case __NR_getcwd:
-	case __NR_getdents64:
-	case __NR_getegid:
-	case __NR_geteuid:
-	case __NR_getgid:
-	case __NR_getgroups:
-	case __NR_getpeername:
-	case __NR_getpgid:
-	case __NR_getpgrp:
-	case __NR_getpid:
-	case __NR_getppid:
-	case __NR_getpriority:
-	case __NR_getrandom:
-	case __NR_getresgid:
-	case __NR_getresuid:
-	case __NR_getrlimit:
-	case __NR_getrusage:
-	case __NR_getsid:
-	case __NR_getsockname:
-	case __NR_getsockopt:
-	case __NR_gettid:
-	case __NR_getuid:
-	case __NR_getxattr:
-	case __NR_lchown:
-	case __NR_lgetxattr:
-	case __NR_linkat:
-	case __NR_llistxattr:
-	case __NR_lseek:
-	case __NR_lstat:
-	case __NR_madvise:
-	case __NR_mkdir:
-	case __NR_mkdirat:
-	case __NR_mmap:
-	case __NR_mprotect:
-	case __NR_munmap:
-	case __NR_newfstatat:
-	case __NR_pread64:
-	case __NR_prlimit64:
-	case __NR_pwrite64:
-	case __NR_readlink:
-	case __NR_readlinkat:
-	case __NR_rename:
-	case __NR_renameat:
-	case __NR_renameat2:
-	case __NR_rmdir:
-	case __NR_rt_sigaction:
-	case __NR_rt_sigpending:
-	case __NR_rt_sigprocmask:
-	case __NR_sched_getaffinity:
-	case __NR_sched_getparam:
-	case __NR_sched_getscheduler:
-	case __NR_setsockopt:
-	case __NR_sigaltstack:
-	case __NR_stat:
-	case __NR_statfs:
-	case __NR_statx:
-	case __NR_symlink:
-	case __NR_symlinkat:
-	case __NR_sysinfo:
-	case __NR_timer_gettime:
-	case __NR_timer_settime:
-	case __NR_timerfd_gettime:
-	case __NR_timerfd_settime:
-	case __NR_times:
-	case __NR_umask:
-	case __NR_uname:
-	case __NR_unlink:
-	case __NR_unlinkat:
-	case __NR_utimensat: return true;
-	default: return false;
-	}
-}
+static const bool is_lined[] = {
+	[__NR_access] = true,
+	[__NR_alarm] = true,
+	[__NR_brk] = true,
+	[__NR_capget] = true,
+	[__NR_chdir] = true,
+	[__NR_chmod] = true,
+	[__NR_clock_getres] = true,
+	[__NR_clock_gettime] = true,
+	[__NR_close] = true,
+	[__NR_creat] = true,
+	[__NR_dup] = true,
+	[__NR_dup2] = true,
+	[__NR_dup3] = true,
+	[__NR_epoll_ctl] = true,
+	[__NR_eventfd2] = true,
+	[__NR_faccessat] = true,
+	[__NR_faccessat2] = true,
+	[__NR_fadvise64] = true,
+	[__NR_fchdir] = true,
+	[__NR_fchmod] = true,
+	[__NR_fchmodat] = true,
+	[__NR_fchown] = true,
+	[__NR_fchownat] = true,
+	[__NR_fcntl] = true,
+	[__NR_fgetxattr] = true,
+	[__NR_flistxattr] = true,
+	[__NR_fstat] = true,
+	[__NR_fstatfs] = true,
+	[__NR_ftruncate] = true,
+	[__NR_futex] = true,
+	[__NR_getcwd] = true,
+	[__NR_getdents] = true,
+	[__NR_getdents64] = true,
+	[__NR_getegid] = true,
+	[__NR_geteuid] = true,
+	[__NR_getgid] = true,
+	[__NR_getgroups] = true,
+	[__NR_getpeername] = true,
+	[__NR_getpgid] = true,
+	[__NR_getpgrp] = true,
+	[__NR_getpid] = true,
+	[__NR_getppid] = true,
+	[__NR_getpriority] = true,
+	[__NR_getrandom] = true,
+	[__NR_getresgid] = true,
+	[__NR_getresuid] = true,
+	[__NR_getrlimit] = true,
+	[__NR_getrusage] = true,
+	[__NR_getsid] = true,
+	[__NR_getsockname] = true,
+	[__NR_getsockopt] = true,
+	[__NR_gettid] = true,
+	[__NR_getuid] = true,
+	[__NR_getxattr] = true,
+	[__NR_inotify_add_watch] = true,
+	[__NR_lchown] = true,
+	[__NR_lgetxattr] = true,
+	[__NR_linkat] = true,
+	[__NR_listxattr] = true,
+	[__NR_llistxattr] = true,
+	[__NR_lseek] = true,
+	[__NR_lstat] = true,
+	[__NR_madvise] = true,
+	[__NR_memfd_create] = true,
+	[__NR_mkdir] = true,
+	[__NR_mkdirat] = true,
+	[__NR_mmap] = true,
+	[__NR_mprotect] = true,
+	[__NR_munmap] = true,
+	[__NR_newfstatat] = true,
+	[__NR_open] = true,
+	[__NR_openat] = true,
+	[__NR_openat2] = true,
+	[__NR_pipe2] = true,
+	[__NR_pread64] = true,
+	[__NR_preadv] = true,
+	[__NR_prlimit64] = true,
+	[__NR_pwrite64] = true,
+	[__NR_read] = true,
+	[__NR_readlink] = true,
+	[__NR_readlinkat] = true,
+	[__NR_readv] = true,
+	[__NR_recvfrom] = true,
+	[__NR_recvmsg] = true,
+	[__NR_rename] = true,
+	[__NR_renameat] = true,
+	[__NR_renameat2] = true,
+	[__NR_rmdir] = true,
+	[__NR_rt_sigaction] = true,
+	[__NR_rt_sigpending] = true,
+	[__NR_rt_sigprocmask] = true,
+	[__NR_sched_getaffinity] = true,
+	[__NR_sched_getparam] = true,
+	[__NR_sched_getscheduler] = true,
+	[__NR_sendmsg] = true,
+	[__NR_sendto] = true,
+	[__NR_setsockopt] = true,
+	[__NR_sigaltstack] = true,
+	[__NR_socket] = true,
+	[__NR_stat] = true,
+	[__NR_statfs] = true,
+	[__NR_statx] = true,
+	[__NR_symlink] = true,
+	[__NR_symlinkat] = true,
+	[__NR_sysinfo] = true,
+	[__NR_timer_gettime] = true,
+	[__NR_timer_settime] = true,
+	[__NR_timerfd_gettime] = true,
+	[__NR_timerfd_settime] = true,
+	[__NR_times] = true,
+	[__NR_umask] = true,
+	[__NR_uname] = true,
+	[__NR_unlink] = true,
+	[__NR_unlinkat] = true,
+	[__NR_utimensat] = true,
+	[__NR_write] = true,
+	[__NR_writev] = true,
+};
 
 static bool may_be_lined(const struct process_machine *m, uint32_t nr)
 {
-	return is_short(nr) || (m->lines_eager && nr == LINE_TEST_NR);
+	return (nr < sizeof is_lined && is_lined[nr]) || (m->lines_eager && nr == LINE_TEST_NR);
 }
 
 /* ---- calls in the host's way: which sites make many ---- */
@@ -351,7 +407,7 @@ static bool may_be_lined(const struct process_machine *m, uint32_t nr)
 void line_notified(struct process_context *c, uint64_t ip, uint32_t nr)
 {
 	struct line *l = &c->line;
-	struct line_site *s = &l->sites[ip >> 1 & (LINE_SITES - 1)];
+	struct line_site *s = &l->sites[(ip >> 1 ^ ip >> 8 ^ ip >> 14) & (LINE_SITES - 1)];
 
 	if (!c->m->has_lines)
 		return;
@@ -453,16 +509,42 @@ bool line_watch(struct process_context *c, const struct kick *k, struct event *e
 	return line_take(c, ev);
 }
 
-void line_answer(struct process_context *c)
+int line_answer(struct process_context *c)
 {
 	struct line *l = &c->line;
-	uint32_t next = l->on && !c->preempted ? LINE_WATCHING : LINE_IDLE;
+	uint32_t next;
 
+	if (l->held && now(c) - l->taken > WATCH)
+		line_off(c, BAN_VAIN);
+	next = l->on && !c->preempted ? LINE_WATCHING : LINE_IDLE;
 	*word(c, LINE_ANSWER) = c->result;
+	if (l->held) {
+		l->held = false;
+		state_set(c, next);
+		return notif_answer(c, 0, 0);
+	}
 	if (!state_change(c, LINE_REQUEST, next)) {
 		line_off(c, BAN_VAIN);
 		l->owed = true;
 	}
+	return 0;
+}
+
+/* The guest has a say in whether it comes there: one that does not is stopped like any other. */
+int line_hold(struct process_context *c)
+{
+	struct seccomp_notif n;
+
+	if (!state_change(c, LINE_REQUEST, LINE_HOLD) && state_read(c) != LINE_SLEEP)
+		return stub_thread_stop(c);
+	int err = notif_await(c, &n);
+	if (!err && notif_is_wait(&n))
+		c->line.held = true;
+	else if (!err && notif_is_report(&n))
+		err = stub_thread_take_report(c, &n);
+	else if (!err)
+		err = -EIO;
+	return err;
 }
 
 bool line_is_wait(const struct process_context *c, const struct seccomp_notif *n)
@@ -538,7 +620,7 @@ static void settle_line(struct process_context *c)
 void line_settle(struct process_context *c, bool called)
 {
 	struct line *l = &c->line;
-	unsigned offset = 0;
+	bool at_call;
 	uint64_t site;
 
 	l->stopped = LINE_STOPPED_ELSEWHERE;
@@ -549,14 +631,11 @@ void line_settle(struct process_context *c, bool called)
 		settle_behind(c);
 	else if (c->regs.rip >= STUB_LINE_ADDR && c->regs.rip < STUB_LINE_END_ADDR)
 		settle_line(c);
-	else if ((site = sites_find(c->s, c->regs.rip, &offset)) && offset) {
-		c->regs.rip = site + 5;
-		l->stopped = LINE_STOPPED_AT_CALL;
-	} else if (site) {
+	else if ((site = sites_find(c->s, c->regs.rip, &at_call))) {
 		c->regs.rip = site;
-		l->stopped = LINE_STOPPED_AT_SITE;
+		l->stopped = at_call ? LINE_STOPPED_AT_CALL : LINE_STOPPED_AT_SITE;
 	}
-	l->owed = false;
+	l->owed = l->held = false;
 	state_set(c, LINE_IDLE);
 }
 

@@ -83,6 +83,7 @@ static void process_machine_destroy(struct machine *machine)
 		munmap(m->control, CONTROL_FILE_SIZE);
 	if (m->control_fd >= 0)
 		close(m->control_fd);
+	lines_destroy(m);
 	slots_destroy(&m->pages);
 	slots_destroy(&m->stacks);
 	mutex_destroy(&m->lock);

@@ -218,6 +218,7 @@ struct process_machine {
 	uint64_t made_ticks, made_ns;
 	_Atomic uint64_t ns_per_tick; /* times 2^32 */
 	_Atomic uint32_t looks;       /* of a guest, before it sleeps */
+	int loadavg;                  /* cpus_look() */
 	/* pidfds of stubs that were killed and may not be gone yet, by age from next_dying on */
 	int dying[DYING_MAX];
 	unsigned next_dying;
@@ -225,8 +226,9 @@ struct process_machine {
 
 /* ---- line.c: system calls without the host's kernel ---- */
 
-#define LINE_SITES       8
-#define LINE_PATCH_AFTER 64U
+#define LINE_SITES       64
+#define LINE_PATCH_AFTER 32U
+#define LINE_PATCH_TRIES 2U
 #define LINE_FOREIGN_MAX 16U
 #define LINE_TEST_NR     500 /* a call that the platform's tests make */
 
@@ -234,6 +236,7 @@ struct process_machine {
 struct line_site {
 	uint64_t ip; /* behind the `syscall` */
 	uint32_t calls;
+	uint16_t tries; /* to patch it */
 	bool patched;
 };
 
@@ -241,12 +244,15 @@ struct line {
 	bool on;    /* the monitor looks, and the guest has another CPU */
 	bool first; /* for the first time */
 	bool owed;  /* an answer, to a thread that sleeps or will */
+	bool held;  /* THREAD_LINED: it stands in a notification */
 	enum { LINE_STOPPED_ELSEWHERE, LINE_STOPPED_AT_SITE, LINE_STOPPED_AT_CALL } stopped;
 	uint64_t stopped_at;
-	unsigned credit; /* calls that were quick, less those that were not */
+	/* Calls of patched sites that were quick, less all others; of all sites, less those that
+	 * were not. */
+	unsigned credit, pace;
 	unsigned foreign;
 	/* ns of the CPU's counter: */
-	uint64_t taken, on_since, banned_until, ban;
+	uint64_t taken, on_since, banned_until, ban, asked, idle_until;
 	uint64_t key_fault; /* the address of the last one */
 	struct line_site sites[LINE_SITES];
 };
@@ -254,6 +260,7 @@ struct line {
 /* ---- sites.c: text that is patched ---- */
 
 struct text;
+struct site;
 struct patched;
 
 /* space.lock guards it. */
@@ -263,7 +270,7 @@ struct sites {
 	struct list left;  /* slots that are given back with the space */
 	unsigned nr_texts, nr_pages;
 	_Atomic unsigned nr; /* sites; none is ever taken back */
-	uint64_t *at;        /* their addresses; NULL: there is no table */
+	struct site *at;     /* NULL: there is no table */
 	_Atomic bool any;
 	bool ended; /* there will be no more */
 	uint32_t table, code[SITES_CODE_SIZE / PAGE_SIZE];
@@ -383,6 +390,11 @@ void stub_thread_inherit(struct process_context *c);
 bool stub_thread_part(struct process_context *c);
 /* It may run where the caller may. */
 void stub_thread_join(struct process_context *c);
+/* What tells how many threads run, to be asked as often as needed: a descriptor, or -1. */
+int cpus_look(void);
+/* Do so few threads run, of which the caller is one, that `more` would have a CPU each? False:
+ * nobody knows. */
+bool cpus_have_room(int look, unsigned more);
 
 /* The objects behind the handles of platform.h. */
 static inline struct process_machine *to_process_machine(struct machine *m)
@@ -451,6 +463,7 @@ bool frame_event(struct process_context *c, uint64_t sig, struct event *ev);
 /* ---- line.c ---- */
 
 void lines_init(struct process_machine *m);
+void lines_destroy(struct process_machine *m);
 /* A thread begins, or ends; between, all of these are its own host thread's. */
 void line_init(struct process_context *c);
 void line_end(struct process_context *c);
@@ -463,7 +476,9 @@ void line_notified(struct process_context *c, uint64_t ip, uint32_t nr);
 /* True: a call has come by the line. False: the next event is a notification. */
 bool line_watch(struct process_context *c, const struct kick *k, struct event *ev);
 /* THREAD_LINED ends: c->result is the answer. */
-void line_answer(struct process_context *c);
+int line_answer(struct process_context *c);
+/* THREAD_LINED: no code of the thread runs from here on until it is answered. */
+int line_hold(struct process_context *c);
 /* The notification by which a thread waits for an answer by the line. */
 bool line_is_wait(const struct process_context *c, const struct seccomp_notif *n);
 int line_wake(struct process_context *c);
@@ -485,8 +500,9 @@ bool sites_patch(struct process_space *s, uint64_t ip, uint32_t nr);
 /* The page of a load that faulted is its original again. False: it is not patched. */
 bool sites_give_back(struct process_space *s, uint64_t addr);
 void sites_end(struct process_space *s);
-/* The site to whose code `rip` belongs, and how far into it that is; 0: none. */
-uint64_t sites_find(struct process_space *s, uint64_t rip, unsigned *offset);
+/* Where a thread whose next instruction is one of a site's is in the program: at the site's first
+ * instruction, or at its call; 0: it is at none. */
+uint64_t sites_find(struct process_space *s, uint64_t rip, bool *at_call);
 /* Text is mapped. Something will be unmapped or replaced; or have other rights, and `stays` text.
  */
 void sites_mapped(struct process_space *s, uint64_t addr, uint64_t len, struct memfile *mf,

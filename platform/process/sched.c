@@ -3,9 +3,11 @@
  * only those have what the guest asked for. */
 #include <sched.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "host/hostfile.h"
 #include "platform/process/process.h"
 
 #define CPU_MASK_SIZE 8192 /* bytes: 65,536 CPUs */
@@ -45,6 +47,31 @@ void stub_thread_join(struct process_context *c)
 
 	if (n > 0)
 		(void)syscall(SYS_sched_setaffinity, c->tid, n, mask);
+}
+
+int cpus_look(void)
+{
+	int fd = hostfile_open("/proc/loadavg");
+
+	return fd < 0 ? -1 : fd;
+}
+
+/* The fourth number is that of the threads that run, or would (proc_loadavg(5)). The others count
+ * as if they all wanted the CPUs that we may use. */
+bool cpus_have_room(int look, unsigned more)
+{
+	unsigned long mask[CPU_MASK_SIZE / sizeof(unsigned long)];
+	char text[64];
+	unsigned running, cpus = 0;
+
+	ssize_t n = look < 0 ? -1 : pread(look, text, sizeof text - 1, 0);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	long bytes = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
+	for (size_t i = 0; bytes > 0 && i < (size_t)bytes / sizeof *mask; i++)
+		cpus += (unsigned)__builtin_popcountl(mask[i]);
+	return sscanf(text, "%*s %*s %*s %u/", &running) == 1 && running + more <= cpus;
 }
 
 void process_schedule_as(struct context *context, pid_t host_tid)

@@ -12,6 +12,11 @@
  * call, do what they did. The entry leads to code of ours (STUB_SITES), which begins with the five
  * bytes and goes on by the line; where it cannot, it jumps back to the `syscall`.
  *
+ * A short site is `xor %eax, %eax; syscall`, as read(2) of glibc has it. Its first two bytes become
+ * a jump to that other jump, which stands in the padding behind the `ret` that follows. So a thread
+ * may be between the two: sites_find() knows it there, and where there are several threads such
+ * padding stays as it is when a page is given back.
+ *
  * The patched page is a copy which the stub alone has mapped. mm/ does not know of it: whatever is
  * read by a call, saved or forked is the original. The copy can be executed and not read: to the
  * guest's own loads it is a page of another protection key (pkeys(7)), so that they fault, and get
@@ -39,6 +44,7 @@
 #define FIRST_SIZE 5 /* the instruction before the `syscall` */
 #define CALL_SIZE  2
 #define WHOLE      (FIRST_SIZE + CALL_SIZE)
+#define SHORT_SIZE 2 /* the instruction before the `syscall` of a short site */
 
 /* A mapped range that may be patched. */
 struct text {
@@ -48,6 +54,11 @@ struct text {
 	uint64_t off;
 };
 
+struct site {
+	uint64_t at, call; /* where it begins, and its `syscall` */
+	uint64_t jump;     /* where the long jump to its entry is */
+};
+
 /* A page of it that is. */
 struct patched {
 	struct list node;
@@ -55,6 +66,7 @@ struct patched {
 	struct memfile *mf;
 	uint64_t off;
 	uint32_t slot;
+	bool given_back; /* but for what threads may be about to execute */
 };
 
 void sites_init(struct process_space *s)
@@ -200,6 +212,13 @@ static bool extends_base(unsigned char rex)
 	return (rex & 0xf1) == 0x41;
 }
 
+/* Behind an opcode of one, two or three bytes whose prefix makes r8 the base. */
+static bool has_base_r8(const unsigned char *p)
+{
+	return extends_base(p[-2]) || (p[-2] == 0x0f && extends_base(p[-3])) ||
+	       (p[-3] == 0x0f && extends_base(p[-4]));
+}
+
 /*
  * Is the b8 at `p` the beginning of `mov $nr, %eax`, where the number in eax is known to be `nr`?
  * It might also be the end of another instruction with nr in it. Of what there is (SDM vol. 2,
@@ -215,7 +234,7 @@ static bool move_begins(const unsigned char *p)
 		return false;
 	if (imm_operation(p[-3]) && (p[-2] & 0xc7) == 0x44)
 		return false;
-	if (extends_base(p[-2]) || extends_base(p[-3]) || (p[-1] & 0xc7) == 0x84)
+	if (has_base_r8(p) || (p[-1] & 0xc7) == 0x84)
 		return false;
 	/* vector instructions; an address or a number of eight bytes */
 	if (p[-4] == 0xc4 || p[-6] == 0x62 || p[-5] == 0x62)
@@ -238,7 +257,7 @@ static bool load_begins(const unsigned char *p)
 }
 
 /* A page's original with what is before it in the file or the mapping. */
-static bool may_patch(const unsigned char *p, uint32_t nr)
+static bool is_long(const unsigned char *p, uint32_t nr)
 {
 	uint32_t imm;
 
@@ -246,6 +265,44 @@ static bool may_patch(const unsigned char *p, uint32_t nr)
 	if (p[FIRST_SIZE] != 0x0f || p[FIRST_SIZE + 1] != 0x05)
 		return false;
 	return p[0] == 0xb8 ? imm == nr && move_begins(p) : load_begins(p);
+}
+
+/* The length of the instruction that does nothing at `p`, as assemblers make it of 7 bytes and
+ * more; 0: there is none. */
+static unsigned padding(const unsigned char *p)
+{
+	static const unsigned char nops[][8] = { { 0x0f, 0x1f, 0x84 }, { 0x0f, 0x1f, 0x80 } };
+	unsigned prefixes = 0;
+
+	while (prefixes < 3 && (p[prefixes] == 0x66 || p[prefixes] == 0x2e))
+		prefixes++;
+	for (unsigned i = 0; i < 2; i++) {
+		if (!memcmp(p + prefixes, nops[i], 8 - i))
+			return prefixes + 8 - i;
+	}
+	return 0;
+}
+
+/*
+ * Of a short site all is known from the test of __libc_single_threaded to the padding:
+ *
+ *	-9	80 3d ........ 00	cmpb $0, ....(%rip)
+ *	-2	74 ..			je ..
+ *	0	31 c0 0f 05		xor %eax, %eax; syscall
+ *	4	48 3d 00 f0 ff ff	cmp $-4096, %rax
+ *	10	77 .. c3		ja ..; ret
+ *	13				padding
+ */
+#define SHORT_BEFORE 9
+#define SHORT_JUMP   13
+
+static bool is_short(const unsigned char *p, uint32_t nr)
+{
+	static const unsigned char call[] = { 0x31, 0xc0, 0x0f, 0x05, 0x48, 0x3d,
+					      0x00, 0xf0, 0xff, 0xff, 0x77 };
+
+	return nr == 0 && p[-9] == 0x80 && p[-8] == 0x3d && p[-3] == 0 && p[-2] == 0x74 &&
+	       !memcmp(p, call, sizeof call) && p[12] == 0xc3 && padding(p + SHORT_JUMP) >= WHOLE;
 }
 
 static char *control_page(struct process_space *s, uint32_t slot)
@@ -280,7 +337,7 @@ static void write_code(struct process_space *s, unsigned i, const char *first)
 	};
 	uint32_t slot = s->sites.code[i * SITE_SIZE / PAGE_SIZE];
 	char *at = control_page(s, slot) + i * SITE_SIZE % PAGE_SIZE;
-	uint64_t self = STUB_SITES + (uint64_t)i * SITE_SIZE, call = s->sites.at[i] + FIRST_SIZE;
+	uint64_t self = STUB_SITES + (uint64_t)i * SITE_SIZE, call = s->sites.at[i].call;
 
 	memcpy(at, first, FIRST_SIZE);
 	memcpy(at + FIRST_SIZE, code, sizeof code);
@@ -293,12 +350,23 @@ static void write_code(struct process_space *s, unsigned i, const char *first)
 			 __ATOMIC_RELEASE);
 }
 
-static void write_jump(char *page, uint64_t site, unsigned i)
+static void write_long_jump(char *page, const struct site *site, unsigned i)
 {
-	char *at = page + site % PAGE_SIZE;
+	char *at = page + site->jump % PAGE_SIZE;
 
 	memcpy(at, "\xff\x24\x25", 3);
 	put32(at + 3, STUB_TABLE + i * 8);
+}
+
+/* Of a long site there is none. */
+static void write_short_jump(char *page, const struct site *site)
+{
+	char *at = page + site->at % PAGE_SIZE;
+
+	if (site->jump == site->at)
+		return;
+	at[0] = (char)0xeb;
+	at[1] = (char)(site->jump - site->call);
 }
 
 _Static_assert((STUB_TABLE & 0xffff) == 0 && STUB_TABLE >> 16 == 0x050f && SITES_MAX * 8 <= 65536,
@@ -312,7 +380,7 @@ static int tables_make(struct process_space *s)
 
 	if (t->at)
 		return 0;
-	uint64_t *at = calloc(SITES_MAX, sizeof *at);
+	struct site *at = calloc(SITES_MAX, sizeof *at);
 	unsigned n = 0;
 	uint32_t slot[1 + CODE_PAGES];
 	while (at && n < 1 + CODE_PAGES && !err)
@@ -358,8 +426,10 @@ static int page_install(struct process_space *s, uint64_t page, struct memfile *
 	if (pread(mf->fd, copy, PAGE_SIZE, (off_t)off) != (ssize_t)PAGE_SIZE)
 		err = -EIO;
 	for (unsigned i = 0; i < s->sites.nr && !err; i++) {
-		if (PAGE_DOWN(s->sites.at[i]) == page)
-			write_jump(copy, s->sites.at[i], i);
+		if (PAGE_DOWN(s->sites.at[i].at) != page)
+			continue;
+		write_long_jump(copy, &s->sites.at[i], i);
+		write_short_jump(copy, &s->sites.at[i]);
 	}
 	if (err) {
 		patched_free(s, p);
@@ -375,45 +445,67 @@ static int page_install(struct process_space *s, uint64_t page, struct memfile *
 	return err;
 }
 
-static bool site_is_new(struct process_space *s, uint64_t site)
+static bool site_is_new(struct process_space *s, const struct site *site)
 {
 	for (unsigned i = 0; i < s->sites.nr; i++) {
-		if (s->sites.at[i] == site)
+		if (s->sites.at[i].at == site->at)
 			return false;
 	}
 	return true;
 }
 
-static bool is_patched(struct process_space *s, uint64_t site)
+static bool is_patched(struct process_space *s, const struct site *site)
 {
-	return !site_is_new(s, site) && patched_at(s, PAGE_DOWN(site));
+	const struct patched *p = patched_at(s, PAGE_DOWN(site->at));
+
+	return p && !p->given_back && !site_is_new(s, site);
 }
 
-static bool patch_locked(struct process_space *s, uint64_t site, uint32_t nr)
+/* The site whose call `nr` ends at `ip`, and its first bytes. False: it is none that is known. */
+static bool site_read(const struct text *t, uint64_t ip, uint32_t nr, struct site *site,
+		      char first[FIRST_SIZE])
 {
-	unsigned char bytes[LOOK_BACK + WHOLE];
-	const struct text *t = text_at(s, site);
-	uint64_t page = PAGE_DOWN(site);
+	enum { BEFORE = SHORT_BEFORE + SHORT_SIZE + CALL_SIZE, BEHIND = 20 };
+	unsigned char bytes[BEFORE + BEHIND] = { 0 }, *p = bytes + BEFORE;
 
-	if (s->sites.ended || s->destroyed || s->batch)
+	if (ip - t->start < BEFORE || t->end - ip < BEHIND ||
+	    pread(t->mf->fd, bytes, sizeof bytes, (off_t)(t->off + (ip - BEFORE - t->start))) !=
+		(ssize_t)sizeof bytes)
 		return false;
-	if (is_patched(s, site))
+	site->call = ip - CALL_SIZE;
+	if (is_long(p - WHOLE, nr)) {
+		site->at = site->jump = ip - WHOLE;
+		memcpy(first, p - WHOLE, FIRST_SIZE);
+	} else if (is_short(p - SHORT_SIZE - CALL_SIZE, nr)) {
+		site->at = ip - CALL_SIZE - SHORT_SIZE;
+		site->jump = site->at + SHORT_JUMP;
+		memcpy(first, "\x31\xc0\x0f\x1f", FIRST_SIZE); /* and a nop of three bytes */
+	} else {
+		return false;
+	}
+	return PAGE_DOWN(site->at) == PAGE_DOWN(site->jump + WHOLE - 1);
+}
+
+static bool patch_locked(struct process_space *s, uint64_t ip, uint32_t nr)
+{
+	char first[FIRST_SIZE];
+	const struct text *t = text_at(s, ip - 1);
+	struct site site;
+
+	if (!t || s->sites.ended || s->destroyed || s->batch || !site_read(t, ip, nr, &site, first))
+		return false;
+	if (is_patched(s, &site))
 		return true;
 	/* One that was given back is left alone. */
-	if (!t || !site_is_new(s, site) || s->sites.nr == SITES_MAX ||
-	    s->sites.nr_pages == PAGES_MAX || site % PAGE_SIZE > PAGE_SIZE - WHOLE ||
-	    site - t->start < LOOK_BACK)
+	if (!site_is_new(s, &site) || s->sites.nr == SITES_MAX || s->sites.nr_pages == PAGES_MAX ||
+	    tables_make(s) < 0)
 		return false;
-	uint64_t off = t->off + (site - t->start);
-	if (pread(t->mf->fd, bytes, sizeof bytes, (off_t)(off - LOOK_BACK)) !=
-		(ssize_t)sizeof bytes ||
-	    !may_patch(bytes + LOOK_BACK, nr) || tables_make(s) < 0)
-		return false;
+	uint64_t page = PAGE_DOWN(site.at);
 	if (!patched_at(s, page))
 		s->sites.nr_pages++; /* and never less: what is read again and again is left */
 	unsigned i = s->sites.nr;
 	s->sites.at[i] = site;
-	write_code(s, i, (const char *)bytes + LOOK_BACK);
+	write_code(s, i, first);
 	atomic_store(&s->sites.nr, i + 1);
 	return page_install(s, page, t->mf, t->off + (page - t->start)) == 0;
 }
@@ -421,9 +513,57 @@ static bool patch_locked(struct process_space *s, uint64_t site, uint32_t nr)
 bool sites_patch(struct process_space *s, uint64_t ip, uint32_t nr)
 {
 	mutex_lock(&s->lock);
-	bool done = patch_locked(s, ip - WHOLE, nr);
+	bool done = patch_locked(s, ip, nr);
 	mutex_unlock(&s->lock);
 	return done;
+}
+
+static bool has_short(struct process_space *s, uint64_t page)
+{
+	for (unsigned i = 0; i < s->sites.nr; i++) {
+		const struct site *site = &s->sites.at[i];
+		if (PAGE_DOWN(site->at) == page && site->jump != site->at)
+			return true;
+	}
+	return false;
+}
+
+/* What a thread that has made the first jump of a short site executes next stays there. */
+static void give_back_but_jumps(struct process_space *s, struct patched *p)
+{
+	uint32_t slot, old = p->slot;
+
+	if (slots_take(&s->m->pages, &slot)) {
+		stub_send_kill(&s->stub);
+		return;
+	}
+	char *copy = control_page(s, slot);
+	bool read = pread(p->mf->fd, copy, PAGE_SIZE, (off_t)p->off) == (ssize_t)PAGE_SIZE;
+	for (unsigned i = 0; i < s->sites.nr; i++) {
+		const struct site *site = &s->sites.at[i];
+		if (PAGE_DOWN(site->at) == p->addr && site->jump != site->at)
+			write_long_jump(copy, site, i);
+	}
+	if (!read || map_page(s, p->addr, PROT_READ | PROT_EXEC, slot)) {
+		stub_send_kill(&s->stub);
+		slots_give(&s->m->pages, slot);
+		return;
+	}
+	p->slot = slot;
+	p->given_back = true;
+	slots_give(&s->m->pages, old);
+}
+
+static void give_back(struct process_space *s, struct patched *p)
+{
+	bool alone = s->contexts.next == s->contexts.prev;
+
+	if (p->given_back)
+		return;
+	if (alone || !has_short(s, p->addr))
+		restore(s, p);
+	else
+		give_back_but_jumps(s, p);
 }
 
 bool sites_give_back(struct process_space *s, uint64_t addr)
@@ -431,7 +571,7 @@ bool sites_give_back(struct process_space *s, uint64_t addr)
 	mutex_lock(&s->lock);
 	struct patched *p = patched_at(s, PAGE_DOWN(addr));
 	if (p)
-		restore(s, p);
+		give_back(s, p);
 	mutex_unlock(&s->lock);
 	return p != NULL;
 }
@@ -449,14 +589,21 @@ void sites_end(struct process_space *s)
 	mutex_unlock(&s->lock);
 }
 
-uint64_t sites_find(struct process_space *s, uint64_t rip, unsigned *offset)
+uint64_t sites_find(struct process_space *s, uint64_t rip, bool *at_call)
 {
 	uint64_t i = (rip - STUB_SITES) / SITE_SIZE;
+	unsigned nr = atomic_load(&s->sites.nr);
 
-	if (rip < STUB_SITES || i >= atomic_load(&s->sites.nr))
-		return 0;
-	*offset = (unsigned)(rip % SITE_SIZE);
-	return s->sites.at[i];
+	*at_call = false;
+	if (rip >= STUB_SITES && i < nr) {
+		*at_call = rip % SITE_SIZE != 0;
+		return *at_call ? s->sites.at[i].call : s->sites.at[i].at;
+	}
+	for (i = 0; i < nr; i++) {
+		if (s->sites.at[i].jump == rip && s->sites.at[i].at != rip)
+			return s->sites.at[i].at;
+	}
+	return 0;
 }
 
 /* ---- what happens to mappings ---- */

@@ -133,9 +133,11 @@ static int stop_lined(struct process_context *c)
 
 	if (!c->preempted && syscall(SYS_tgkill, c->s->stub.pid, c->tid, STUB_PREEMPT_SIGNAL) < 0)
 		return -EIO;
-	do {
-		err = notif_await(c, &n);
-	} while (!err && notif_is_wait(&n) && !(err = notif_answer(c, 0, 0)));
+	if (c->line.held)
+		err = notif_answer(c, 0, 0);
+	c->line.held = false;
+	while (!err && !(err = notif_await(c, &n)) && notif_is_wait(&n))
+		err = notif_answer(c, 0, 0);
 	c->preempted = false;
 	return err ? err : notif_is_report(&n) ? stub_thread_take_report(c, &n) : -EIO;
 }

@@ -7,4 +7,7 @@
 #define COUNT_FROM 400
 #define LINED_NR   500 /* the number of the calls of g_lined */
 
+#define SHORT_TEXT 0x20000000 /* where g_short runs, and the byte that it tests */
+#define SHORT_BYTE 0x10000000
+
 #endif

@@ -315,6 +315,38 @@ g_lined_back:
 2:	mov	$-2, %rax
 	syscall
 
+/* The same of read(2) as glibc has it, numbered in rbx and rdi. In SHORT_TEXT alone: it
+ * tests a byte of memory. */
+	.globl	g_short_site, g_short_call, g_short_back, g_short_padding
+	.balign	64
+CODE g_short
+	mov	$1, %ebx
+1:	mov	%rbx, %rdi
+	call	3f
+	lea	7(%rbx), %r13
+	cmp	%r13, %rax
+	jne	2f
+	inc	%rbx
+	jmp	1b
+2:	mov	$-2, %rax
+	syscall
+	.balign	64
+3:	.byte	0x80, 0x3d /* cmpb $0, SHORT_BYTE */
+	.long	SHORT_BYTE - SHORT_TEXT - (4f - guest_code)
+	.byte	0
+4:	je	5f
+g_short_site:
+	xor	%eax, %eax
+g_short_call:
+	syscall
+g_short_back:
+	cmp	$-4096, %rax
+	ja	5f
+	ret
+g_short_padding:
+	.byte	0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0
+5:	ud2
+
 /* Fills [rdi, rsi) with ever other words, for ever. */
 CODE g_scribble
 1:	mov	%rdi, %rbx

@@ -15,13 +15,15 @@
 #include "tests/platform/count.h"
 
 extern const char g_lined[], g_lined_call[], g_lined_back[], g_read[], g_write[], g_scribble[],
-    g_bases[], g_syscall[];
+    g_bases[], g_syscall[], g_short[], g_short_site[], g_short_call[], g_short_back[],
+    g_short_padding[];
 
 #define AT_TEXT 0x20000000UL
 #define TEXT    (RX | GUEST_TEXT)
 #define CALLS   3000
 #define NR      LINED_NR
 _Static_assert(LINED_NR == LINE_TEST_NR, "what the platform knows");
+_Static_assert(SHORT_TEXT == AT_TEXT && SHORT_BYTE == AT_DATA, "count.h");
 
 /* Guest address of a label in the copy that may be patched. */
 #define IN_TEXT(label) (AT_TEXT + (uint64_t)((label)-guest_code))
@@ -165,6 +167,98 @@ static void kicked(void)
 	atomic_store(&space_of(&w)->stopped, true);
 	pthread_join(host, NULL);
 	atomic_store(&space_of(&w)->stopped, false);
+	end(&w, &t);
+}
+
+/* A thread whose call is going to wait stands still; its registers are there, and the call goes on
+ * as if nothing had been. */
+static void held(void)
+{
+	struct world w;
+	struct thread t;
+	unsigned stood = 0;
+
+	start(&w, &t);
+	calls(&t, CALLS, true);
+	const struct process_context *c = to_process_context(t.c);
+	for (uint64_t i = CALLS + 1; i < CALLS + 600; i++) {
+		next_call(&t, i);
+		stood += c->state == THREAD_LINED;
+		w.p->context_halt(t.c);
+		CHECK(c->state != THREAD_LINED || c->line.held);
+		w.p->context_halt(t.c);
+		if (i % 3)
+			continue;
+		struct cpu_regs r = thread_regs(&t);
+		CHECK_EQ(c->state, THREAD_REPORTED);
+		CHECK_EQ(r.rip, IN_TEXT(g_lined_back));
+		CHECK_EQ(r.rax, i + 7);
+		CHECK_EQ(r.rbx, i);
+	}
+	if (can_be_lined(&w))
+		CHECK(stood > 0);
+	end(&w, &t);
+}
+
+static bool in_short(uint64_t rip)
+{
+	return rip >= IN_TEXT(g_short) && rip < IN_TEXT(g_short_padding);
+}
+
+/* Calls of a site of four bytes, and interruptions of them. */
+static void short_calls(struct thread *t, bool lined)
+{
+	const struct process_context *c = to_process_context(t->c);
+	unsigned by_line = 0;
+
+	jump(t, IN_TEXT(g_short), 0, 0);
+	for (uint64_t i = 1; i <= CALLS;) {
+		CHECK_EQ(t->w->p->run(t->c, t->s, &t->k, &t->ev), 0);
+		if (t->ev.kind == EVENT_INTERRUPTED) {
+			CHECK(kick_take(&t->k));
+			CHECK(in_short(thread_regs(t).rip));
+			continue;
+		}
+		CHECK_EQ(t->ev.kind, EVENT_SYSCALL);
+		CHECK_EQ(t->ev.syscall.nr, 0);
+		CHECK_EQ(t->ev.syscall.args[0], i);
+		CHECK_EQ(t->ev.syscall.ip, IN_TEXT(g_short_back));
+		by_line += c->state == THREAD_LINED;
+		t->w->p->syscall_result(t->c, i++ + 7);
+	}
+	if (can_be_lined(t->w))
+		CHECK_EQ(by_line > 0, lined);
+}
+
+static void check_loads(struct thread *t, const char *from, unsigned n);
+
+static void short_sites(void)
+{
+	struct world w;
+	struct thread t;
+	pthread_t host;
+	uint64_t page;
+
+	start(&w, &t);
+	page = world_pages(&w, 1);
+	*(char *)world_ptr(&w, page) = 1;
+	world_map(&w, w.s, AT_DATA, 1, RW, page);
+	CHECK_EQ(pthread_create(&host, NULL, kicker, &t), 0);
+	short_calls(&t, true);
+	atomic_store(&space_of(&w)->stopped, true);
+	pthread_join(host, NULL);
+	atomic_store(&space_of(&w)->stopped, false);
+	kick_take(&t.k);
+	/* At the `syscall` itself. */
+	struct cpu_regs r = thread_regs(&t);
+	r.rip = IN_TEXT(g_short_call);
+	r.rax = 1000;
+	thread_regs_set(&t, &r);
+	thread_run(&t, EVENT_SYSCALL);
+	CHECK_EQ(t.ev.syscall.nr, 1000);
+	CHECK_EQ(t.ev.syscall.ip, IN_TEXT(g_short_back));
+	check_loads(&t, g_short_site, 24);
+	short_calls(&t, false);
 	end(&w, &t);
 }
 
@@ -394,6 +488,8 @@ static void scribbled(void)
 			kick_send(&t.k);
 		CHECK_EQ(w.p->run(t.c, t.s, &t.k, &t.ev), 0);
 		kick_take(&t.k);
+		if (i % 7 == 0 && t.ev.kind == EVENT_SYSCALL)
+			w.p->context_halt(t.c);
 		dead = t.ev.kind == EVENT_DEAD;
 		if (t.ev.kind == EVENT_SYSCALL)
 			w.p->syscall_result(t.c, random64() % 5);
@@ -412,8 +508,18 @@ static void scribbled(void)
 }
 
 const struct test tests[] = {
-	{ "plain", plain },       { "registers", registers }, { "kicked", kicked },
-	{ "loads", loads },       { "changed", changed },     { "table", table },
-	{ "own_base", own_base }, { "steps", steps },         { "middle", middle },
-	{ "threads", threads },   { "scribbled", scribbled }, { NULL, NULL },
+	{ "plain", plain },
+	{ "registers", registers },
+	{ "kicked", kicked },
+	{ "loads", loads },
+	{ "changed", changed },
+	{ "table", table },
+	{ "own_base", own_base },
+	{ "steps", steps },
+	{ "middle", middle },
+	{ "threads", threads },
+	{ "scribbled", scribbled },
+	{ "held", held },
+	{ "short_sites", short_sites },
+	{ NULL, NULL },
 };

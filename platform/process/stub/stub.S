@@ -328,6 +328,8 @@ stub_line:
 stub_line_switched:
 	pushfq
 stub_line_saved:
+	testl	$0x100, LINE_FLAGS(%r11) /* steps: the trap is to come behind the call */
+	jne	stub_line_back
 	cmpl	$LINE_WATCHING, LINE_STATE(%r11)
 	jne	stub_line_back
 	mov	%eax, LINE_NR(%r11)
@@ -354,11 +356,14 @@ stub_line_sent: /* if ZF is set */
 	mov	$LINE_SLEEP, %ecx
 	lock cmpxchg %ecx, LINE_STATE(%r11)
 	jne	2f
+stub_line_wait:
 	mov	$STUB_WAIT, %eax
 	syscall
 stub_wait_ip:
 	rdgsbase %r11
-2:	cmpl	$LINE_AGAIN, LINE_STATE(%r11)
+2:	cmpl	$LINE_HOLD, LINE_STATE(%r11)
+	je	stub_line_wait
+	cmpl	$LINE_AGAIN, LINE_STATE(%r11)
 	je	stub_line_unsent
 	mov	LINE_ANSWER(%r11), %rax
 	mov	LINE_RET(%r11), %rcx
