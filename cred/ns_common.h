@@ -4,9 +4,9 @@
  * namespace that owns them. fs/nsfs.h has the files that stand for them.
  *
  * A namespace is embedded in what it isolates: mnt_namespace (fs/mount.h), ipc_namespace
- * (ipc/ipc.h), pid_namespace (kernel/pid.h), uts_namespace (kernel/uts.h), user_namespace
- * (cred/user_ns.h). The other kinds isolate nothing yet; they are this struct alone, one of each
- * kind in a sandbox.
+ * (ipc/ipc.h), net (net/net.h), pid_namespace (kernel/pid.h), uts_namespace (kernel/uts.h),
+ * user_namespace (cred/user_ns.h). The other kinds isolate nothing yet; they are this struct alone,
+ * one of each kind in a sandbox.
  */
 #ifndef HL_CRED_NS_COMMON_H
 #define HL_CRED_NS_COMMON_H

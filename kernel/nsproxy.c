@@ -10,9 +10,12 @@
 #include <stdlib.h>
 
 #include "fs/ramfs/ramfs.h"
+#include "kernel/observer.h"
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
+#include "net/net.h"
+#include "net/policy.h"
 
 /* Below all that is mounted lies an empty file system, as on Linux, which nobody sees: because of
  * it the root can be exchanged (pivot_root(2)). */
@@ -38,6 +41,18 @@ static struct ns_common *first_ipc(struct sandbox *sb)
 	return ipc_ns_new(&sb->ipc, sb->vfs->user_ns, &ns) ? NULL : &ns->ns;
 }
 
+/* The one that the sandbox's policy is about, and whose refusals are told. */
+static struct ns_common *first_net(struct sandbox *sb)
+{
+	struct net *net;
+
+	if (net_new(&sb->nets, sb->net_policy, true, sb->vfs->user_ns, &net))
+		return NULL;
+	if (sb->observer)
+		observer_of_net(sb->observer, net);
+	return &net->ns;
+}
+
 static struct ns_common *first_of(enum ns_kind kind, struct sandbox *sb)
 {
 	struct uts_namespace *uts;
@@ -46,6 +61,7 @@ static struct ns_common *first_of(enum ns_kind kind, struct sandbox *sb)
 	case NS_MNT: return first_mounts(sb);
 	case NS_UTS: uts = uts_ns_new(sb); return uts ? &uts->ns : NULL;
 	case NS_IPC: return first_ipc(sb);
+	case NS_NET: return first_net(sb);
 	case NS_PID: return ns_get(&sb->pid_ns->ns);
 	default: return ns_new(kind, sb->vfs->ns_numbers, sb->vfs->user_ns);
 	}
@@ -123,6 +139,14 @@ static int copy_ipc(struct nsproxy *p, const struct cred *cred)
 	return err ? err : replace(p, &ipc->ns);
 }
 
+static int copy_net(struct nsproxy *p, const struct cred *cred)
+{
+	struct net *net;
+	int err = net_new(nsproxy_net(p)->domain, &net_policy_none, false, cred->user_ns, &net);
+
+	return err ? err : replace(p, &net->ns);
+}
+
 static int copy_mnt(struct nsproxy *p, const struct cred *cred, struct fs_struct *fs)
 {
 	struct mnt_namespace *mnt;
@@ -134,7 +158,7 @@ static int copy_mnt(struct nsproxy *p, const struct cred *cred, struct fs_struct
 int nsproxy_clone(struct task *t, const struct cred *cred, uint64_t flags, struct fs_struct *fs,
 		  struct nsproxy **out)
 {
-	const uint64_t known = CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNS;
+	const uint64_t known = CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWNS;
 	const uint64_t asked = flags & CLONE_NAMESPACES & ~(uint64_t)CLONE_NEWUSER;
 	int err = 0;
 
@@ -153,6 +177,8 @@ int nsproxy_clone(struct task *t, const struct cred *cred, uint64_t flags, struc
 		err = copy_uts(p, cred);
 	if (!err && flags & CLONE_NEWIPC)
 		err = copy_ipc(p, cred);
+	if (!err && flags & CLONE_NEWNET)
+		err = copy_net(p, cred);
 	if (!err && flags & CLONE_NEWNS)
 		err = copy_mnt(p, cred, fs);
 	if (err)

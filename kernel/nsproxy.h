@@ -13,6 +13,7 @@
 #include "ipc/ipc.h"
 #include "kernel/pid.h"
 #include "kernel/uts.h"
+#include "net/namespace.h"
 #include "util/ref.h"
 
 struct sandbox;
@@ -59,6 +60,11 @@ static inline struct mnt_namespace *nsproxy_mnt(const struct nsproxy *p)
 static inline struct ipc_namespace *nsproxy_ipc(const struct nsproxy *p)
 {
 	return container_of(p->ns[NS_IPC], struct ipc_namespace, ns);
+}
+
+static inline struct net *nsproxy_net(const struct nsproxy *p)
+{
+	return net_of(p->ns[NS_NET]);
 }
 
 static inline struct uts_namespace *nsproxy_uts(const struct nsproxy *p)

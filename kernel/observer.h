@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct dns_name;
+struct net;
 struct net_refusal;
 struct process;
 struct sandbox;
@@ -62,6 +63,8 @@ void totals_add(struct sandbox_totals *to, struct task *t);
 /* The task was told to die by a signal that was never taken off a queue: tells the observer of
  * it. */
 void observer_killed(struct task *t, int wait_status);
+/* kernel/observed_net.c: it is told what a network refuses and learns. Before that is used. */
+void observer_of_net(struct observer *o, struct net *net);
 /* Tell the observer, if there is one. No lock held. */
 void observer_out_of_resources(struct sandbox *sb, struct process *p, const char *reason);
 

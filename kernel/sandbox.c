@@ -214,6 +214,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 		sb->vfs->mapped.max = sb->vfs->files.max =
 		    sb->limits.files ? sb->limits.files : FILES_UNLIMITED;
 		ipc_domain_init(&sb->ipc, sb->vfs, &sb->mem, task_current_process);
+		net_domain_init(&sb->nets, &sb->mem, sb->vfs->ns_numbers);
 		err = create_namespaces(sb);
 	}
 	if (!err)
@@ -296,15 +297,15 @@ static void reap_all(struct sandbox *sb, bool keep_init)
 }
 
 /* What a run leaves in the sandbox itself. */
-static void forget_run(struct sandbox *sb)
+static int forget_run(struct sandbox *sb)
 {
 	sandbox_lock(sb);
 	process_put(sb->main);
 	sb->main = NULL;
 	sandbox_unlock(sb);
 	ipc_ns_clear(nsproxy_ipc(sb->nsproxy));
-	net_free(sb->net);
-	sb->net = NULL;
+	net_domain_clear(&sb->nets);
+	int err = net_clear(nsproxy_net(sb->nsproxy));
 	sb->totals = (struct sandbox_totals){ 0 };
 	sb->gone = (struct rusage_sum){ 0 };
 	sb->exit_status = 0;
@@ -314,6 +315,7 @@ static void forget_run(struct sandbox *sb)
 	sb->freezes = 0;
 	sb->freeze = FREEZE_RUNNING;
 	mutex_unlock(&sb->freeze_lock);
+	return err;
 }
 
 int sandbox_clear(struct sandbox *sb, const struct guest_clock *clock)
@@ -325,7 +327,9 @@ int sandbox_clear(struct sandbox *sb, const struct guest_clock *clock)
 	if (sb->console || sb->mounts_made != sb->vfs->mount_event)
 		return -ENOTSUP;
 	reap_all(sb, true);
-	forget_run(sb);
+	int err = forget_run(sb);
+	if (err)
+		return err;
 	sb->steps.passed = 0;
 	if (make_boot_id(sb))
 		return -EIO;
@@ -345,7 +349,7 @@ void sandbox_destroy(struct sandbox *sb)
 		reap_all(sb, false);
 	process_put(sb->main);
 	/* files in flight between sockets end here, which belong to all that follows */
-	net_free(sb->net);
+	net_domain_clear(&sb->nets);
 	ktimer_stop(sb);
 	cputimer_stop(sb);
 	bandwidth_stop(sb);
@@ -357,6 +361,7 @@ void sandbox_destroy(struct sandbox *sb)
 	if (sb->pid_ns)
 		ns_put(&sb->pid_ns->ns);
 	ipc_domain_destroy(&sb->ipc);
+	net_domain_destroy(&sb->nets);
 	if (sb->vfs)
 		vfs_destroy(sb->vfs);
 	if (sb->futexes)

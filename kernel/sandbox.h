@@ -23,6 +23,7 @@
 #include "kernel/sched.h"
 #include "kernel/uts.h"
 #include "mm/mm.h"
+#include "net/namespace.h"
 #include "platform/platform.h"
 #include "util/errmsg.h"
 #include "util/list.h"
@@ -35,7 +36,6 @@ struct tty;
 struct epoll_domain;
 struct fasync_domain;
 struct futex_table;
-struct net;
 struct net_policy;
 struct nsproxy;
 struct savepoint;
@@ -64,9 +64,9 @@ struct sandbox {
 	struct vfs *vfs;
 	struct nsproxy *nsproxy; /* the namespaces it starts with; constant */
 	struct futex_table *futexes;
-	struct epoll_domain *epolls;         /* lock; NULL before the first epoll instance */
-	struct net *net;                     /* lock; NULL before the first socket */
-	const struct net_policy *net_policy; /* constant */
+	struct epoll_domain *epolls; /* lock; NULL before the first epoll instance */
+	struct net_domain nets;
+	const struct net_policy *net_policy; /* of the first network; constant */
 	struct fasync_domain *fasyncs; /* lock; NULL before the first file that signals tell of */
 	struct observer *observer;     /* NULL: none; not owned */
 	/* main ended, stopped or continued; lock held; NULL: nobody asks */

@@ -81,7 +81,7 @@ static int make_procfs(struct sandbox *sb, struct mount_spec *m, struct filesyst
 static int make_sysfs(struct sandbox *sb, struct mount_spec *m, struct filesystem **out,
 		      struct errmsg *errmsg)
 {
-	return sysfs_create(sb, out);
+	return sysfs_create(sb, sb->nsproxy->ns[NS_NET], out);
 }
 
 static int make_cgroupfs(struct sandbox *sb, struct mount_spec *m, struct filesystem **out,

@@ -404,7 +404,7 @@ int64_t host_sock_ioctl(struct socket *s, struct caller *c, struct mm *mm, unsig
 	unsigned size = rules->ioctl_size ? rules->ioctl_size(s->net, cmd) : 0;
 
 	if (!size || size > sizeof buf)
-		return device_ioctl(s->net, s->family == AF_INET, mm, cmd, arg);
+		return device_ioctl(s->net, c, s->family == AF_INET, mm, cmd, arg);
 	if (copy_from_guest(mm, buf, GVA(arg), size))
 		return -EFAULT;
 	long r = host_ret(ioctl(host_sock_of(s)->fd, cmd, buf));

@@ -63,7 +63,7 @@ static int bind_inet(const struct host_sock *i, struct caller *c, const struct s
 	bool has_port = len >= sizeof *in &&
 			(a->sa_family == AF_INET || a->sa_family == AF_INET6) && in->sin_port;
 
-	if (has_port && !cred_ns_capable(c->cred, i->sk.net->user_ns, CAP_NET_BIND_SERVICE) &&
+	if (has_port && !cred_ns_capable(c->cred, i->sk.net->ns.owner, CAP_NET_BIND_SERVICE) &&
 	    ntohs(in->sin_port) < net_sysctl("ipv4/ip_unprivileged_port_start", 1024))
 		return -EACCES;
 	int err = check_address(i, c, NET_LISTEN, a, len);
@@ -248,7 +248,7 @@ static int check_rebind(const struct net *net, int fd, struct caller *c)
 	int index = 0;
 
 	getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &index, &len);
-	return index && !cred_ns_capable(c->cred, net->user_ns, CAP_NET_RAW) ? -EPERM : 0;
+	return index && !cred_ns_capable(c->cred, net->ns.owner, CAP_NET_RAW) ? -EPERM : 0;
 }
 
 /* Is it among the words of a file in /proc/sys/net? */
@@ -267,7 +267,7 @@ static bool sysctl_names(const char *file, const char *name, unsigned len)
 /* Without CAP_NET_ADMIN, one of the algorithms that the host lets anybody use (tcp(7)). */
 static int check_congestion(const struct net *net, struct caller *c, const char *name, unsigned len)
 {
-	if (cred_ns_capable(c->cred, net->user_ns, CAP_NET_ADMIN) ||
+	if (cred_ns_capable(c->cred, net->ns.owner, CAP_NET_ADMIN) ||
 	    sysctl_names("ipv4/tcp_allowed_congestion_control", name, len))
 		return 0;
 	return sysctl_names("ipv4/tcp_available_congestion_control", name, len) ? -EPERM : -ENOENT;

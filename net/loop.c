@@ -23,13 +23,18 @@
 struct loop *loop_network_new(struct mm_host *mem)
 {
 	const struct guest_clock *gc = mem->clock;
-	struct loop *l = calloc(1, sizeof *l);
+	bool room = mm_host_charge(mem, sizeof(struct loop));
+	struct loop *l = room ? calloc(1, sizeof *l) : NULL;
 
-	if (!l)
+	if (!l) {
+		if (room)
+			mm_host_uncharge(mem, sizeof *l);
 		return NULL;
+	}
 	l->mem = mem;
 	mutex_init(&l->lock, LOCK_LOOP);
 	list_init(&l->ending);
+	list_init(&l->parked);
 	if (gc && gc->steps)
 		random_stream_fix(&l->random, (uint64_t)gc->realtime, RANDOM_OF_SANDBOX);
 	for (int p = 0; p < 2; p++)
@@ -46,6 +51,7 @@ void loop_network_free(struct loop *l)
 		return;
 	loop_waits_free(l);
 	mutex_destroy(&l->lock);
+	mm_host_uncharge(l->mem, sizeof *l);
 	free(l);
 }
 
@@ -254,7 +260,7 @@ int loop_bind(struct socket *sk, struct caller *c, const struct sockaddr *a, uns
 	if (err)
 		return err;
 	if (n.port && n.port < UNPRIVILEGED_PORT &&
-	    !cred_ns_capable(c->cred, sk->net->user_ns, CAP_NET_BIND_SERVICE))
+	    !cred_ns_capable(c->cred, sk->net->ns.owner, CAP_NET_BIND_SERVICE))
 		return -EACCES;
 	mutex_lock(&s->loop->lock);
 	err = loop_is_bound(s) || s->state != TCP_CLOSE ? -EINVAL : loop_bind_name(s, &n);

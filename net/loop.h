@@ -11,6 +11,9 @@ struct mm_host;
 struct loop *loop_network_new(struct mm_host *mem); /* NULL: no memory */
 void loop_network_free(struct loop *l);
 
+/* lo is up: connections that were asked for while it was down begin. */
+void loop_link_up(struct loop *l);
+
 /* A socket, and what binds all of them together, in snapshots (net/loop_save.c). */
 extern const struct saved_kind loop_saved, loop_links_saved;
 

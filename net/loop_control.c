@@ -13,7 +13,6 @@
 #include "net/loop_sock.h"
 #include "net/net.h"
 
-#define LO_INDEX       1
 #define PRIORITY_FREED 6 /* a higher one takes a capability */
 
 /* One message: its data, of `len` bytes. */
@@ -25,7 +24,7 @@ struct control {
 
 static bool is_admin(const struct loop_sock *s, const struct caller *c)
 {
-	const struct user_namespace *ns = s->sk.net->user_ns;
+	const struct user_namespace *ns = s->sk.net->ns.owner;
 
 	return cred_ns_capable(c->cred, ns, CAP_NET_ADMIN) ||
 	       cred_ns_capable(c->cred, ns, CAP_NET_RAW);
@@ -79,7 +78,8 @@ static int take_socket(const struct loop_sock *s, const struct caller *c, const 
 }
 
 /* An address to send from, and an interface; none of either where it is 0. */
-static int take_source(const struct in6_addr *ip, unsigned index, struct loop_sending *out)
+static int take_source(const struct loop_sock *s, const struct in6_addr *ip, unsigned index,
+		       struct loop_sending *out)
 {
 	struct in6_addr none4 = { { { [10] = 0xff, 0xff } } };
 
@@ -89,7 +89,7 @@ static int take_source(const struct in6_addr *ip, unsigned index, struct loop_se
 		return 0;
 	out->from = *ip;
 	out->has_from = true;
-	if (loop_is_own(ip))
+	if (lo_is_own(loop_lo(s), ip))
 		return 0;
 	/* Linux: ip_route_output_key_hash_rcu, ip6_datagram_send_ctl */
 	uint32_t four = ntohl(ip->s6_addr32[3]);
@@ -97,7 +97,8 @@ static int take_source(const struct in6_addr *ip, unsigned index, struct loop_se
 	return none ? -ENETUNREACH : -EINVAL;
 }
 
-static int take_source_4(const struct control *m, struct loop_sending *out)
+static int take_source_4(const struct loop_sock *s, const struct control *m,
+			 struct loop_sending *out)
 {
 	struct in6_addr ip = { { { [10] = 0xff, 0xff } } };
 	struct in_pktinfo info;
@@ -106,11 +107,12 @@ static int take_source_4(const struct control *m, struct loop_sending *out)
 		return -EINVAL;
 	memcpy(&info, m->data, sizeof info);
 	memcpy(&ip.s6_addr[12], &info.ipi_spec_dst, sizeof info.ipi_spec_dst);
-	return take_source(&ip, (unsigned)info.ipi_ifindex, out);
+	return take_source(s, &ip, (unsigned)info.ipi_ifindex, out);
 }
 
 /* `mapped`: where IPv4 is sent to by a socket of IPv6. */
-static int take_source_6(const struct control *m, bool mapped, struct loop_sending *out)
+static int take_source_6(const struct loop_sock *s, const struct control *m, bool mapped,
+			 struct loop_sending *out)
 {
 	struct in6_pktinfo info;
 
@@ -119,13 +121,13 @@ static int take_source_6(const struct control *m, bool mapped, struct loop_sendi
 	memcpy(&info, m->data, sizeof info);
 	if (mapped != !!IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr))
 		return -EINVAL;
-	return take_source(&info.ipi6_addr, info.ipi6_ifindex, out);
+	return take_source(s, &info.ipi6_addr, info.ipi6_ifindex, out);
 }
 
-static int take_4(const struct control *m, struct loop_sending *out)
+static int take_4(const struct loop_sock *s, const struct control *m, struct loop_sending *out)
 {
 	switch (m->type) {
-	case IP_PKTINFO: return take_source_4(m, out);
+	case IP_PKTINFO: return take_source_4(s, m, out);
 	case IP_TTL: return take_int(m, 1, 255, &out->hops);
 	case IP_TOS:
 		if (m->len != 1)
@@ -136,14 +138,14 @@ static int take_4(const struct control *m, struct loop_sending *out)
 	}
 }
 
-static int take_6(const struct control *m, struct loop_sending *out)
+static int take_6(const struct loop_sock *s, const struct control *m, struct loop_sending *out)
 {
 	int v = -1;
 	int err;
 
 	switch (m->type) {
 	case IPV6_2292PKTINFO:
-	case IPV6_PKTINFO: return take_source_6(m, false, out);
+	case IPV6_PKTINFO: return take_source_6(s, m, false, out);
 	case IPV6_2292HOPLIMIT:
 	case IPV6_HOPLIMIT:
 		err = take_int(m, -1, 255, &v);
@@ -168,10 +170,10 @@ static int take(const struct loop_sock *s, const struct caller *c, const struct 
 	if (m->level == IPPROTO_UDP)
 		return -EINVAL; /* UDP_SEGMENT: each datagram has a send of its own here */
 	if (four && m->level == IPPROTO_IP)
-		return take_4(m, out);
+		return take_4(s, m, out);
 	if (four && m->level == IPPROTO_IPV6 && s->sk.family == AF_INET6 && m->type == IPV6_PKTINFO)
-		return take_source_6(m, true, out);
-	return !four && m->level == IPPROTO_IPV6 ? take_6(m, out) : 0;
+		return take_source_6(s, m, true, out);
+	return !four && m->level == IPPROTO_IPV6 ? take_6(s, m, out) : 0;
 }
 
 int loop_take_controls(const struct loop_sock *s, const struct caller *c,

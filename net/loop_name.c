@@ -22,11 +22,6 @@ static bool is_any(const struct in6_addr *a)
 	return IN6_IS_ADDR_UNSPECIFIED(a) || is_any4(a);
 }
 
-bool loop_is_own(const struct in6_addr *a)
-{
-	return IN6_IS_ADDR_V4MAPPED(a) ? a->s6_addr[12] == 127 : IN6_ARE_ADDR_EQUAL(a, &loopback6);
-}
-
 /* Takes an interface to mean something. */
 static bool is_of_link(const struct in6_addr *a)
 {
@@ -38,17 +33,6 @@ static bool is_group4(const struct in6_addr *a)
 {
 	return IN6_IS_ADDR_V4MAPPED(a) &&
 	       (IN_MULTICAST(ntohl(a->s6_addr32[3])) || a->s6_addr32[3] == INADDR_BROADCAST);
-}
-
-/* Of the network of the interface lo. */
-bool loop_is_broadcast(const struct in6_addr *a)
-{
-	return IN6_IS_ADDR_V4MAPPED(a) && a->s6_addr32[3] == htonl(0x7fffffff);
-}
-
-struct in6_addr loop_source(const struct in6_addr *to)
-{
-	return IN6_IS_ADDR_V4MAPPED(to) ? loopback4 : loopback6;
 }
 
 /* Addresses of the guest's */
@@ -94,6 +78,41 @@ static int parse_6(struct loop_sock *s, enum loop_use use, const struct sockaddr
 	return 0;
 }
 
+/* Before lo has had an address of IPv4 Linux has no table that would say that one is not its own
+ * (__inet_dev_addr_type). */
+static int check_bind(const struct loop_sock *s, const struct in6_addr *ip)
+{
+	struct lo *lo = loop_lo(s);
+
+	if (is_any(ip) || lo_is_own(lo, ip) || is_group4(ip) ||
+	    (IN6_IS_ADDR_V4MAPPED(ip) && !lo->routes))
+		return 0;
+	if (IN6_IS_ADDR_MULTICAST(ip) && loop_is_stream(s))
+		return -EINVAL;
+	return is_of_link(ip) ? -EINVAL : -EADDRNOTAVAIL;
+}
+
+/* Is there a way to the address? The one that stands for all becomes the first of lo, to which a
+ * datagram may be sent even where lo has it not: nobody gets it. */
+static int check_way(const struct loop_sock *s, enum loop_use use, struct in6_addr *ip)
+{
+	struct lo *lo = loop_lo(s);
+	bool any = is_any(ip);
+
+	if (any)
+		*ip = IN6_IS_ADDR_V4MAPPED(ip) || s->sk.family == AF_INET ? loopback4 : loopback6;
+	bool four = IN6_IS_ADDR_V4MAPPED(ip);
+	if (!four && !lo->up)
+		return -EADDRNOTAVAIL;
+	if (lo_is_broadcast(lo, ip))
+		return loop_is_stream(s)                   ? -ENETUNREACH
+		       : socket_flag(&s->sk, SO_BROADCAST) ? 0
+							   : -EACCES;
+	if (lo_is_own(lo, ip) || (any && four && use == LOOP_SEND))
+		return 0;
+	return is_of_link(ip) && use == LOOP_REACH ? -EINVAL : -ENETUNREACH;
+}
+
 int loop_parse(struct loop_sock *s, enum loop_use use, const struct sockaddr *a, unsigned len,
 	       struct loop_name *out)
 {
@@ -103,23 +122,7 @@ int loop_parse(struct loop_sock *s, enum loop_use use, const struct sockaddr *a,
 	    s->sk.family == AF_INET ? parse_4(s, use, a, len, out) : parse_6(s, use, a, len, out);
 	if (err)
 		return err;
-	if (use == LOOP_BIND) {
-		if (is_any(&out->ip) || loop_is_own(&out->ip) || is_group4(&out->ip))
-			return 0;
-		if (IN6_IS_ADDR_MULTICAST(&out->ip) && loop_is_stream(s))
-			return -EINVAL;
-		return is_of_link(&out->ip) ? -EINVAL : -EADDRNOTAVAIL;
-	}
-	if (is_any(&out->ip))
-		out->ip = IN6_IS_ADDR_V4MAPPED(&out->ip) || s->sk.family == AF_INET ? loopback4
-										    : loopback6;
-	if (loop_is_broadcast(&out->ip))
-		return loop_is_stream(s)                   ? -ENETUNREACH
-		       : socket_flag(&s->sk, SO_BROADCAST) ? 0
-							   : -EACCES;
-	if (loop_is_own(&out->ip))
-		return 0;
-	return is_of_link(&out->ip) && use == LOOP_REACH ? -EINVAL : -ENETUNREACH;
+	return use == LOOP_BIND ? check_bind(s, &out->ip) : check_way(s, use, &out->ip);
 }
 
 /* Ports */
@@ -231,7 +234,8 @@ static bool same_name(const struct loop_name *a, const struct loop_name *b)
 struct loop_name loop_name_towards(const struct loop_sock *s, unsigned port,
 				   const struct loop_name *to)
 {
-	return (struct loop_name){ s->own_ip ? s->local.ip : loop_source(&to->ip), (uint16_t)port };
+	return (struct loop_name){ s->own_ip ? s->local.ip : lo_source(loop_lo(s), &to->ip),
+				   (uint16_t)port };
 }
 
 bool loop_is_connectable(struct loop_sock *s, unsigned port, const struct loop_name *to,

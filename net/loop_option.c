@@ -262,8 +262,6 @@ static int put(void *buf, unsigned size, const void *val, size_t len)
 	return (int)size;
 }
 
-#define LO_MTU 65536
-
 /* TCP_INFO with what <netinet/tcp.h> does not have of it (linux/tcp.h). */
 struct tcp_counters {
 	struct tcp_info info;
@@ -417,7 +415,7 @@ int64_t loop_ioctl(struct socket *sk, struct caller *c, struct mm *mm, unsigned 
 		n = !loop_is_stream(s) ? -ENOTTY : s->state == TCP_LISTEN ? -EINVAL : 0;
 		break;
 	case SIOCATMARK: n = loop_is_stream(s) ? is_at_mark(s) : -ENOTTY; break;
-	default: return device_ioctl(sk->net, sk->family == AF_INET, mm, cmd, arg);
+	default: return device_ioctl(sk->net, c, sk->family == AF_INET, mm, cmd, arg);
 	}
 	if (n < 0)
 		return n;

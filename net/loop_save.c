@@ -34,6 +34,7 @@ static int loop_save(struct saver *s, void *object)
 	struct loop_sock *l = loop_of(so);
 
 	(void)saved_object(s, &loop_links_saved, so->net);
+	net_number_save(s, so->net);
 	encode(&s->out, (uint64_t)so->family);
 	encode(&s->out, (uint64_t)so->type);
 	socket_save(s, so);
@@ -44,15 +45,10 @@ static int loop_save(struct saver *s, void *object)
 }
 
 /* A new socket of the copy's. */
-static int make(struct loader *l, int family, int type, struct loop_sock **out)
+static int make(struct loader *l, struct net *net, int family, int type, struct loop_sock **out)
 {
 	int protocol = type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
-	void *p;
-	int err = l->net(l, &p);
-	struct net *net = p;
 
-	if (err)
-		return err;
 	if (!net->loop)
 		return errmsg_set(
 		    l->errmsg, ENOTSUP,
@@ -66,10 +62,13 @@ static int make(struct loader *l, int family, int type, struct loop_sock **out)
 
 static int loop_load(struct loader *l, void **out)
 {
-	int family = (int)decode_max(&l->in, AF_MAX), type = (int)decode_max(&l->in, SOCK_PACKET);
 	struct loop_sock *s;
-	int err = make(l, family, type, &s);
+	struct net *net;
+	int err = net_number_load(l, &net);
+	int family = (int)decode_max(&l->in, AF_MAX), type = (int)decode_max(&l->in, SOCK_PACKET);
 
+	if (!err)
+		err = make(l, net, family, type, &s);
 	if (err)
 		return err;
 	err = socket_load(l, &s->sk);
@@ -423,7 +422,7 @@ static int load_pending(struct loader *l, const struct sockets *all, struct loop
 	for (uint64_t i = 0; i < nr; i++) {
 		int err = load_who_waits(l, all, s, &e);
 		if (!err)
-			err = make(l, e->sk.family, SOCK_STREAM, &e->embryo);
+			err = make(l, e->sk.net, e->sk.family, SOCK_STREAM, &e->embryo);
 		if (err)
 			return err;
 		e->listener = s;
@@ -483,6 +482,39 @@ static int load_link(struct loader *l, const struct sockets *all, struct loop_so
 
 /* ---- all of them ---- */
 
+/* Those that connect since lo is down. */
+static void save_parked(struct encoder *out, struct loop *l)
+{
+	size_t place = encode_place(out);
+	uint64_t nr = 0;
+	struct loop_sock *s;
+
+	list_for_each (s, &l->parked, accept_node)
+		if (s->number) {
+			encode(out, s->number);
+			nr++;
+		}
+	encode_at(out, place, nr);
+}
+
+static int load_parked(struct loader *l, const struct sockets *all, struct loop *loop)
+{
+	uint64_t nr = decode_count(&l->in, sizeof(uint64_t));
+	struct loop_sock *s;
+
+	for (uint64_t i = 0; i < nr; i++) {
+		int err = load_number(l, all, &s);
+		if (!err && (!s || s->listener || s->embryo || s->state != TCP_SYN_SENT))
+			err = loader_damaged(l, "who waits for the interface");
+		if (!err)
+			err = make(l, s->sk.net, s->sk.family, SOCK_STREAM, &s->embryo);
+		if (err)
+			return err;
+		list_add_tail(&loop->parked, &s->accept_node);
+	}
+	return 0;
+}
+
 /* Those that have a port, in the order in which they are found by it. */
 static void save_ports(struct encoder *out, struct loop *l)
 {
@@ -524,6 +556,7 @@ static int links_save(struct saver *s, void *object)
 	struct encoder *out = &s->out;
 	struct net *net = object;
 
+	net_number_save(s, net);
 	mutex_lock(&net->lock);
 	mutex_lock(&net->loop->lock);
 	find_all(net, &all);
@@ -541,6 +574,7 @@ static int links_save(struct saver *s, void *object)
 	for (size_t i = 0; i < all.nr; i++)
 		save_link(out, all.item[i]);
 	save_ports(out, net->loop);
+	save_parked(out, net->loop);
 	forget(&all);
 	mutex_unlock(&net->loop->lock);
 	mutex_unlock(&net->lock);
@@ -551,7 +585,7 @@ static int links_save(struct saver *s, void *object)
 }
 
 /* A socket with a file, or a new one whose file is to go: both are a reference of their file. */
-static int load_socket(struct loader *l, struct sockets *all)
+static int load_socket(struct loader *l, struct net *net, struct sockets *all)
 {
 	int family = (int)decode_max(&l->in, AF_MAX), type = (int)decode_max(&l->in, SOCK_PACKET);
 	struct loop_sock *s = NULL;
@@ -560,8 +594,9 @@ static int load_socket(struct loader *l, struct sockets *all)
 	struct socket *so = !err && f ? file_socket(f) : NULL;
 
 	if (!err && !f)
-		err = make(l, family, type, &s);
-	else if (!err && so && (so->ops == &loop_tcp_ops || so->ops == &loop_udp_ops))
+		err = make(l, net, family, type, &s);
+	else if (!err && so && so->net == net &&
+		 (so->ops == &loop_tcp_ops || so->ops == &loop_udp_ops))
 		s = loop_of(so);
 	if (!err && (!s || s->number))
 		err = loader_damaged(l, "a socket");
@@ -596,9 +631,8 @@ static int check_all(struct loader *l, const struct sockets *all)
 static int links_load(struct loader *l, void **out)
 {
 	struct sockets all = { .item = NULL };
-	void *p;
-	int err = l->net(l, &p);
-	struct net *net = p;
+	struct net *net;
+	int err = net_number_load(l, &net);
 
 	if (!err && !net->loop)
 		err = loader_damaged(l, "connections without a loopback");
@@ -609,12 +643,14 @@ static int links_load(struct loader *l, void **out)
 	net->bytes = decode(&l->in);
 	uint64_t nr = decode_count(&l->in, 3 * sizeof(uint64_t));
 	for (uint64_t i = 0; i < nr && !err; i++)
-		err = load_socket(l, &all);
+		err = load_socket(l, net, &all);
 	/* nobody else knows them yet */
 	for (size_t i = 0; i < all.nr && !err; i++)
 		err = load_link(l, &all, all.item[i]);
 	if (!err)
 		err = load_ports(l, &all);
+	if (!err)
+		err = load_parked(l, &all, net->loop);
 	int waits = check_all(l, &all);
 	err = err ? err : waits;
 	if (!err && l->in.failed)

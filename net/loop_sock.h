@@ -100,9 +100,9 @@ struct loop_sock {
 	_Atomic uint64_t connection; /* its number, the peer has the same; 0: none */
 	struct loop_sock *listener;  /* whose queue it is in, or waits for; borrowed */
 	struct loop_sock *embryo;    /* of one that waits: by the reference of its file */
-	struct list accept_node;
-	struct list accept_queue; /* embryos, by the reference of their file */
-	struct list pending;      /* sockets that wait for room in it: accept_node */
+	struct list accept_node;     /* in one of those of a listener, or in loop->parked */
+	struct list accept_queue;    /* embryos, by the reference of their file */
+	struct list pending;         /* sockets that wait for room in it: accept_node */
 	unsigned accept_len, backlog;
 
 	/* Reads of a stream, one at a time: held while bytes are copied to the guest, but not by
@@ -158,6 +158,7 @@ struct loop {
 	unsigned next_port;
 	unsigned turn;               /* among those that share a port */
 	struct random_stream random; /* where choices of ports come from */
+	struct list parked;          /* they connect since lo is down: accept_node */
 	struct rb_tree waits;        /* struct loop_wait, by local port and the rest of the names */
 	struct list ending;          /* those in TIME_WAIT, by the time they end */
 	unsigned nr_waits;
@@ -168,6 +169,11 @@ struct loop {
 static inline struct loop_sock *loop_of(struct socket *s)
 {
 	return container_of(s, struct loop_sock, sk);
+}
+
+static inline struct lo *loop_lo(const struct loop_sock *s)
+{
+	return &s->sk.net->lo;
 }
 
 static inline struct loop_sock *loop_get(struct loop_sock *s)
@@ -250,10 +256,6 @@ struct loop_sock *loop_find(struct loop *l, int type, const struct loop_name *fr
 			    const struct loop_name *to);
 /* Does a broadcast reach it? */
 bool loop_hears(const struct loop_sock *s, const struct loop_name *to);
-bool loop_is_broadcast(const struct in6_addr *ip);
-/* An address of the interface lo? */
-bool loop_is_own(const struct in6_addr *ip);
-struct in6_addr loop_source(const struct in6_addr *to);
 
 /* loop_wait.c; loop->lock held */
 /* The connection has ended for us, and its names are kept in that state (struct loop_wait). */

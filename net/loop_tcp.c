@@ -313,6 +313,35 @@ static void establish(struct loop_sock *s, struct loop_sock *listener, struct lo
 	waitqueue_wake(&listener->wait, POLL_READ, 1);
 }
 
+/* It waits in the list, and has the embryo meanwhile. */
+static void wait_in(struct list *list, struct loop_sock *s, struct loop_sock **embryo)
+{
+	lock_assert_held(&s->loop->lock);
+	s->embryo = *embryo;
+	*embryo = NULL;
+	list_add_tail(list, &s->accept_node);
+}
+
+/* Its first packet goes to whoever listens there. Takes the embryo over where it needs one. */
+static void meet(struct loop_sock *s, struct loop_sock **embryo)
+{
+	lock_assert_held(&s->loop->lock);
+	if (!loop_lo(s)->up) {
+		wait_in(&s->loop->parked, s, embryo);
+		return;
+	}
+	struct loop_sock *listener = loop_find(s->loop, SOCK_STREAM, &s->local, &s->remote);
+	if (!listener) {
+		reset(s);
+	} else if (listener->accept_len > listener->backlog) {
+		s->listener = listener;
+		wait_in(&listener->pending, s, embryo);
+	} else {
+		establish(s, listener, *embryo);
+		*embryo = NULL;
+	}
+}
+
 /* Takes the embryo over where the connection needs one. -errno: nothing has begun. */
 static int begin(struct loop_sock *s, const struct loop_name *to, struct loop_sock **embryo)
 {
@@ -331,20 +360,29 @@ static int begin(struct loop_sock *s, const struct loop_name *to, struct loop_so
 	s->active = true;
 	s->sent = s->received = 0;
 	s->pieces_sent = s->pieces_received = 0;
-	struct loop_sock *listener = loop_find(s->loop, SOCK_STREAM, &s->local, to);
 	s->state = TCP_SYN_SENT;
-	if (!listener) {
-		reset(s);
-	} else if (listener->accept_len > listener->backlog) {
-		s->listener = listener;
-		s->embryo = *embryo;
-		*embryo = NULL;
-		list_add_tail(&listener->pending, &s->accept_node);
-	} else {
-		establish(s, listener, *embryo);
-		*embryo = NULL;
-	}
+	meet(s, embryo);
 	return 0;
+}
+
+void loop_link_up(struct loop *l)
+{
+	struct list embryos;
+
+	list_init(&embryos);
+	mutex_lock(&l->lock);
+	while (!list_empty(&l->parked)) {
+		struct loop_sock *s = list_first(&l->parked, struct loop_sock, accept_node);
+		struct loop_sock *e = s->embryo;
+		list_del(&s->accept_node);
+		s->embryo = NULL;
+		meet(s, &e);
+		if (e)
+			list_add_tail(&embryos, &e->accept_node);
+		loop_wake(s, 0);
+	}
+	mutex_unlock(&l->lock);
+	put_embryos(&embryos);
 }
 
 /* Waits for a connection that is under way: 0, or why it is not there. */

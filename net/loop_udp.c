@@ -44,7 +44,7 @@ static int loop_udp_connect(struct socket *sk, struct caller *c, const struct so
 		err = loop_autobind(s, &to);
 	}
 	if (!err && !s->own_ip)
-		s->local.ip = ends ? to.ip : loop_source(&to.ip);
+		s->local.ip = ends ? to.ip : lo_source(loop_lo(s), &to.ip);
 	if (!err) {
 		s->remote = to;
 		s->state = ends ? TCP_CLOSE : TCP_ESTABLISHED;
@@ -102,8 +102,15 @@ static void broadcast(struct loop_sock *s, struct loop_chunk *k, unsigned port)
 static void send_to(struct loop_sock *s, struct loop_chunk *k, const struct loop_name *to,
 		    bool connected)
 {
+	struct lo *lo = loop_lo(s);
+	bool everybody = lo_is_broadcast(lo, &to->ip);
+
+	if (!lo->up || !(everybody || lo_is_own(lo, &to->ip))) {
+		loop_chunk_free(s, k);
+		return;
+	}
 	loop_count(s, &to->ip, k->len);
-	if (loop_is_broadcast(&to->ip)) {
+	if (everybody) {
 		broadcast(s, k, to->port);
 		return;
 	}
@@ -151,7 +158,7 @@ static int find_way(struct loop_sock *s, const struct socket_msg *m, struct loop
 	*from = s->local;
 	if (IN6_IS_ADDR_UNSPECIFIED(&from->ip) ||
 	    (IN6_IS_ADDR_V4MAPPED(&from->ip) && !from->ip.s6_addr32[3]))
-		from->ip = loop_source(&to->ip);
+		from->ip = lo_source(loop_lo(s), &to->ip);
 	mutex_unlock(&s->loop->lock);
 	return err;
 }

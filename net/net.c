@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Holds the table of address families and the network object that the sockets of a sandbox belong
- * to. */
+/* Holds the table of address families, and asks the policy. */
 #include "net/net.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "host/netns.h"
-#include "mm/mm.h"
 #include "net/inet.h"
-#include "net/loop.h"
 #include "net/policy.h"
 #include "net/socket.h"
 #include "net/unix.h"
@@ -45,6 +41,8 @@ int socket_create(struct net *net, struct caller *c, int family, int type, int p
 	const struct family *f;
 	int err = family_find(family, type, &f);
 
+	if (!err)
+		err = net_prepare(net);
 	return err ? err : f->create(net, c, type, protocol, flags, out);
 }
 
@@ -54,6 +52,8 @@ int socket_create_pair(struct net *net, struct caller *c, int family, int type, 
 	const struct family *f;
 	int err = family_find(family, type, &f);
 
+	if (!err)
+		err = net_prepare(net);
 	if (err)
 		return err;
 	if (f->pair)
@@ -80,48 +80,4 @@ int net_check(const struct net *net, struct caller *c, enum net_use use, const s
 
 	r.err = net_policy_check(net->policy, use, a, len);
 	return r.err ? net_refuse(net, c, &r) : 0;
-}
-
-struct net *net_new(struct mm_host *mem, const struct net_policy *policy,
-		    const struct user_namespace *user_ns)
-{
-	struct net *net = calloc(1, sizeof *net);
-
-	if (!net)
-		return NULL;
-	net->mem = mem;
-	net->policy = policy;
-	net->user_ns = user_ns;
-	mutex_init(&net->lock, LOCK_NET);
-	list_init(&net->sockets);
-	net->unix_domain = unix_domain_new(mem);
-	const bool own = policy->none && !policy->netns;
-	net->loop = own ? loop_network_new(mem) : NULL;
-	if (!net->unix_domain || (own && !net->loop)) {
-		net_free(net);
-		return NULL;
-	}
-	return net;
-}
-
-void net_traffic(const struct net_policy *policy, const struct net *net, uint64_t *packets,
-		 uint64_t *bytes)
-{
-	if (policy->netns) {
-		netns_traffic(policy->netns, packets, bytes);
-		return;
-	}
-	*packets = net ? net->packets : 0;
-	*bytes = net ? net->bytes : 0;
-}
-
-void net_free(struct net *net)
-{
-	if (!net)
-		return;
-	if (net->unix_domain)
-		unix_domain_free(net->unix_domain);
-	loop_network_free(net->loop);
-	mutex_destroy(&net->lock);
-	free(net);
 }

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The network of a sandbox: what the sockets of each family share. */
+/* A network namespace from the inside: what the sockets of each family share. */
 #ifndef HL_NET_NET_H
 #define HL_NET_NET_H
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cred/ns_common.h"
 #include "net/dns.h"
+#include "net/lo.h"
+#include "net/namespace.h"
 #include "util/list.h"
 #include "util/lock.h"
 
 struct caller;
+struct loader;
 struct loop;
-struct mm_host;
 struct net_policy;
+struct saver;
 struct sockaddr;
 struct unix_domain;
-struct user_namespace;
 
 enum net_use;
 
@@ -30,29 +33,38 @@ struct net_refusal {
 typedef void net_refused_fn(void *arg, struct caller *c, const struct net_refusal *r);
 
 struct net {
+	struct ns_common ns; /* whose owner's capabilities count */
+	struct net_domain *domain;
+	struct list node; /* domain->nets; domain->lock */
+
 	net_refused_fn *refused; /* is told, with no lock held; NULL: nobody wants to know */
 	dns_named_fn *named;     /* the same, of what name servers answer */
 	void *told;              /* their first argument */
-	const struct net_policy *policy;      /* net/policy.h; not owned, outlives the network */
-	const struct user_namespace *user_ns; /* whose capabilities count; not owned, the same */
-	struct mm_host *mem;                  /* who pays for what waits in queues */
-	struct unix_domain *unix_domain;
-	struct loop *loop; /* TCP and UDP of our own; NULL: they are the host's */
+	const struct net_policy *policy; /* net/policy.h; not owned, outlives the network */
+	struct mm_host *mem;             /* domain->mem */
+	struct lo lo;                    /* where the host's network is not the guest's */
+	/* Made for the first socket: net_prepare(). */
+	_Atomic bool prepared;
+	struct unix_domain *unix_domain; /* the domain's */
+	struct loop *loop;               /* TCP and UDP of our own; NULL: they are the host's */
 	/* what went over that loopback of our own, with the headers that it would have had */
 	_Atomic uint64_t packets, bytes;
 	struct mutex lock;   /* inside it: locks of sockets */
 	struct list sockets; /* struct socket.net_node, in order of creation; guarded by lock */
 };
 
-/* NULL: no memory. */
-struct net *net_new(struct mm_host *mem, const struct net_policy *policy,
-		    const struct user_namespace *user_ns);
-/* What has gone over the interface lo of a network that is not the host's. `net` NULL: nobody has
- * made a socket yet. */
-void net_traffic(const struct net_policy *policy, const struct net *net, uint64_t *packets,
-		 uint64_t *bytes);
-/* No socket is left. */
-void net_free(struct net *net);
+/* Before a socket is made. -ENOMEM. */
+int net_prepare(struct net *net);
+/* Is lo all there is, and ours? */
+bool net_is_own(const struct net *net);
+/* What has gone over the interface lo of a network that is not the host's. */
+void net_traffic(const struct net *net, uint64_t *packets, uint64_t *bytes);
+/* lo of one that is our own goes up or down (netdevice(7)). -ENOMEM. */
+int net_set_up(struct net *net, bool up);
+
+/* In snapshots: the namespace that a socket belongs to. */
+void net_number_save(struct saver *s, struct net *net);
+int net_number_load(struct loader *l, struct net **out);
 
 /* net_policy_check() for the caller; what is refused is reported. */
 int net_check(const struct net *net, struct caller *c, enum net_use use, const struct sockaddr *a,

@@ -54,6 +54,7 @@ static int netlink_save(struct saver *s, void *object)
 	socklen_t len = sizeof own;
 
 	getsockname(fd, (struct sockaddr *)&own, &len);
+	net_number_save(s, so->net);
 	encode(&s->out, (uint64_t)so->type);
 	encode(&s->out, (uint64_t)so->protocol);
 	socket_save(s, so);
@@ -112,11 +113,11 @@ static int load_state(struct loader *l, struct socket *so)
 
 static int netlink_load(struct loader *l, void **out)
 {
+	struct socket *so;
+	struct net *net;
+	int err = net_number_load(l, &net);
 	int type = (int)decode_max(&l->in, SOCK_PACKET);
 	int protocol = (int)decode_max(&l->in, MAX_LINKS);
-	struct socket *so;
-	void *net;
-	int err = l->net(l, &net);
 
 	if (!err)
 		err = netlink_create(net, l->caller, type, protocol, 0, &so);

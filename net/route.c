@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Answers of rtnetlink(7) where there is the interface lo alone, with its two addresses and the
- * routes that Linux makes for them: what getifaddrs(3), `ip address` and `ip route` ask. Nothing of
- * it ever changes, so that there are no events to tell either.
+ * Answers of rtnetlink(7) where there is the interface lo alone, with its addresses and the routes
+ * that Linux makes for them: what getifaddrs(3), `ip address` and `ip route` ask.
  */
 #include "net/route.h"
 
@@ -18,13 +17,8 @@
 
 #include "net/net.h"
 
-#define LO_INDEX 1
-#define LO_MTU   65536
-#define LO_QUEUE 1000
-#define NAME     "lo"
-
 struct answer {
-	const struct net *net;
+	struct net *net;
 	struct nlbuf *b;
 	uint32_t seq, port;
 	unsigned flags;
@@ -61,8 +55,10 @@ static void put_byte(struct nlbuf *b, unsigned type, uint8_t n)
 static void put_link(struct answer *a)
 {
 	static const char mac[6];
+	const struct lo *lo = &a->net->lo;
+	const char *qdisc = lo->been_up ? "noqueue" : "noop";
 	uint64_t packets, bytes;
-	net_traffic(a->net->policy, a->net, &packets, &bytes);
+	net_traffic(a->net, &packets, &bytes);
 	struct rtnl_link_stats64 counters = {
 		.rx_packets = packets, .tx_packets = packets, .rx_bytes = bytes, .tx_bytes = bytes
 	};
@@ -72,11 +68,10 @@ static void put_link(struct answer *a)
 	if (i)
 		*i = (struct ifinfomsg){ .ifi_type = ARPHRD_LOOPBACK,
 					 .ifi_index = LO_INDEX,
-					 .ifi_flags =
-					     IFF_UP | IFF_LOOPBACK | IFF_RUNNING | IFF_LOWER_UP };
-	nlbuf_attr_copy(a->b, IFLA_IFNAME, NAME, sizeof NAME);
+					 .ifi_flags = lo_flags(lo) | (lo->up ? IFF_LOWER_UP : 0) };
+	nlbuf_attr_copy(a->b, IFLA_IFNAME, LO_NAME, sizeof LO_NAME);
 	put_number(a->b, IFLA_TXQLEN, LO_QUEUE);
-	put_byte(a->b, IFLA_OPERSTATE, IF_OPER_UNKNOWN);
+	put_byte(a->b, IFLA_OPERSTATE, lo->up ? IF_OPER_UNKNOWN : IF_OPER_DOWN);
 	put_byte(a->b, IFLA_LINKMODE, 0);
 	put_number(a->b, IFLA_MTU, LO_MTU);
 	put_number(a->b, IFLA_GROUP, 0);
@@ -87,110 +82,171 @@ static void put_link(struct answer *a)
 	nlbuf_attr_copy(a->b, IFLA_ADDRESS, mac, sizeof mac);
 	nlbuf_attr_copy(a->b, IFLA_BROADCAST, mac, sizeof mac);
 	nlbuf_attr_copy(a->b, IFLA_STATS64, &counters, sizeof counters);
-	nlbuf_attr_copy(a->b, IFLA_QDISC, "noqueue", sizeof "noqueue");
+	nlbuf_attr_copy(a->b, IFLA_QDISC, qdisc, strlen(qdisc) + 1);
 	end(a, h);
 }
 
-static const struct in_addr lo4 = { 0x0100007f }, net4 = { 0x0000007f }, all4 = { 0xffffff7f };
-static const struct in6_addr lo6 = { { { [15] = 1 } } };
-
-static void put_address(struct answer *a, int family)
+static void put_address(struct answer *a, const struct lo_address *lo)
 {
 	struct ifa_cacheinfo forever = { .ifa_prefered = UINT32_MAX, .ifa_valid = UINT32_MAX };
+	uint32_t flags = IFA_F_PERMANENT | (lo->secondary ? IFA_F_SECONDARY : 0);
 	struct nlmsghdr *h = begin(a, RTM_NEWADDR);
 	struct ifaddrmsg *m = nlbuf_put(a->b, sizeof *m);
+	in_addr_t four = lo_ipv4(&lo->ip);
 
 	if (m)
-		*m = (struct ifaddrmsg){ .ifa_family = (uint8_t)family,
-					 .ifa_prefixlen = family == AF_INET ? 8 : 128,
-					 .ifa_flags = IFA_F_PERMANENT,
-					 .ifa_scope = RT_SCOPE_HOST,
+		*m = (struct ifaddrmsg){ .ifa_family = lo_address_is_4(lo) ? AF_INET : AF_INET6,
+					 .ifa_prefixlen = (uint8_t)lo->bits,
+					 .ifa_flags = (uint8_t)flags,
+					 .ifa_scope = lo->scope,
 					 .ifa_index = LO_INDEX };
-	if (family == AF_INET) {
-		nlbuf_attr_copy(a->b, IFA_ADDRESS, &lo4, sizeof lo4);
-		nlbuf_attr_copy(a->b, IFA_LOCAL, &lo4, sizeof lo4);
-		nlbuf_attr_copy(a->b, IFA_LABEL, NAME, sizeof NAME);
+	if (lo_address_is_4(lo)) {
+		nlbuf_attr_copy(a->b, IFA_ADDRESS, &four, sizeof four);
+		nlbuf_attr_copy(a->b, IFA_LOCAL, &four, sizeof four);
+		if (lo->broadcast)
+			nlbuf_attr_copy(a->b, IFA_BROADCAST, &lo->broadcast, sizeof lo->broadcast);
+		nlbuf_attr_copy(a->b, IFA_LABEL, lo->label, strlen(lo->label) + 1);
 	} else {
-		nlbuf_attr_copy(a->b, IFA_ADDRESS, &lo6, sizeof lo6);
+		nlbuf_attr_copy(a->b, IFA_ADDRESS, &lo->ip, sizeof lo->ip);
 	}
 	nlbuf_attr_copy(a->b, IFA_CACHEINFO, &forever, sizeof forever);
-	put_number(a->b, IFA_FLAGS, IFA_F_PERMANENT);
+	put_number(a->b, IFA_FLAGS, flags);
 	end(a, h);
 }
 
-static void put_route(struct answer *a, const struct rtmsg *r, const void *to, size_t len)
+static void put_addresses(struct answer *a, int family)
+{
+	struct lo *lo = &a->net->lo;
+	const struct lo_address *i;
+
+	mutex_lock(&lo->lock);
+	list_for_each (i, &lo->addresses, node)
+		if (lo_address_is_4(i) == (family == AF_INET))
+			put_address(a, i);
+	mutex_unlock(&lo->lock);
+}
+
+/* To a network of IPv4, and which address of ours speaks there. */
+struct route {
+	in_addr_t to, from;
+	unsigned bits, type;
+};
+
+static void put_route_4(struct answer *a, const struct route *r)
+{
+	bool local = r->type == RTN_LOCAL;
+	struct nlmsghdr *h = begin(a, RTM_NEWROUTE);
+	struct rtmsg *m = nlbuf_put(a->b, sizeof *m);
+
+	if (m)
+		*m = (struct rtmsg){ .rtm_family = AF_INET,
+				     .rtm_dst_len = (uint8_t)r->bits,
+				     .rtm_table = RT_TABLE_LOCAL,
+				     .rtm_protocol = RTPROT_KERNEL,
+				     .rtm_scope = local ? RT_SCOPE_HOST : RT_SCOPE_LINK,
+				     .rtm_type = (uint8_t)r->type };
+	put_number(a->b, RTA_TABLE, RT_TABLE_LOCAL);
+	nlbuf_attr_copy(a->b, RTA_DST, &r->to, sizeof r->to);
+	nlbuf_attr_copy(a->b, RTA_PREFSRC, &r->from, sizeof r->from);
+	put_number(a->b, RTA_OIF, LO_INDEX);
+	end(a, h);
+}
+
+static void put_route_6(struct answer *a, const struct in6_addr *to)
 {
 	struct nlmsghdr *h = begin(a, RTM_NEWROUTE);
 	struct rtmsg *m = nlbuf_put(a->b, sizeof *m);
 
 	if (m)
-		*m = *r;
-	put_number(a->b, RTA_TABLE, r->rtm_table);
-	nlbuf_attr_copy(a->b, RTA_DST, to, len);
-	if (r->rtm_family == AF_INET)
-		nlbuf_attr_copy(a->b, RTA_PREFSRC, &lo4, sizeof lo4);
-	else
-		put_number(a->b, RTA_PRIORITY, 0);
+		*m = (struct rtmsg){ .rtm_family = AF_INET6,
+				     .rtm_dst_len = 128,
+				     .rtm_table = RT_TABLE_LOCAL,
+				     .rtm_protocol = RTPROT_KERNEL,
+				     .rtm_type = RTN_LOCAL };
+	put_number(a->b, RTA_TABLE, RT_TABLE_LOCAL);
+	nlbuf_attr_copy(a->b, RTA_DST, to, sizeof *to);
+	put_number(a->b, RTA_PRIORITY, 0);
 	put_number(a->b, RTA_OIF, LO_INDEX);
-	if (r->rtm_family == AF_INET6)
-		put_byte(a->b, RTA_PREF, 0);
+	put_byte(a->b, RTA_PREF, 0);
 	end(a, h);
 }
 
-static void put_routes(struct answer *a, int family)
+/* What an address of IPv4 makes (net/lo.h), from the first of its network. */
+static size_t routes_of(struct lo *lo, const struct lo_address *a, struct route r[3])
 {
-	struct rtmsg r = { .rtm_family = (uint8_t)family,
-			   .rtm_dst_len = 8,
-			   .rtm_table = RT_TABLE_LOCAL,
-			   .rtm_protocol = RTPROT_KERNEL,
-			   .rtm_scope = RT_SCOPE_HOST,
-			   .rtm_type = RTN_LOCAL };
+	in_addr_t ip = lo_ipv4(&a->ip), network = lo_network(a);
+	in_addr_t from = lo_ipv4(&lo_primary(lo, a)->ip);
+	size_t n = 0;
 
-	if (family == AF_INET6) {
-		r.rtm_dst_len = 128;
-		r.rtm_scope = RT_SCOPE_UNIVERSE;
-		put_route(a, &r, &lo6, sizeof lo6);
-		return;
-	}
-	put_route(a, &r, &net4, sizeof net4);
-	r.rtm_dst_len = 32;
-	put_route(a, &r, &lo4, sizeof lo4);
-	r.rtm_scope = RT_SCOPE_LINK;
-	r.rtm_type = RTN_BROADCAST;
-	put_route(a, &r, &all4, sizeof all4);
+	r[n++] = (struct route){ ip, from, 32, RTN_LOCAL };
+	if (a->secondary || !network)
+		return n;
+	if (a->network_is_local && (network != ip || a->bits < 32))
+		r[n++] = (struct route){ network, from, a->bits, RTN_LOCAL };
+	if (lo->up && a->bits < 31)
+		r[n++] = (struct route){ lo_last(a), from, 32, RTN_BROADCAST };
+	return n;
 }
 
-/* One that is asked for by number or by name. */
+static int by_target(const void *x, const void *y)
+{
+	const struct route *a = x, *b = y;
+	uint32_t m = ntohl(a->to), n = ntohl(b->to);
+
+	return m != n ? (m < n ? -1 : 1) : (int)b->bits - (int)a->bits;
+}
+
+static int put_routes_4(struct answer *a)
+{
+	struct lo *lo = &a->net->lo;
+	const struct lo_address *i;
+	struct route *r = NULL;
+	size_t n = 0;
+
+	mutex_lock(&lo->lock);
+	if (lo->nr)
+		r = calloc(lo->nr, 3 * sizeof *r);
+	int err = lo->nr && !r ? -ENOMEM : 0;
+	list_for_each (i, &lo->addresses, node)
+		if (r && lo_address_is_4(i))
+			n += routes_of(lo, i, r + n);
+	mutex_unlock(&lo->lock);
+	if (n)
+		qsort(r, n, sizeof *r, by_target);
+	for (size_t k = 0; k < n; k++)
+		put_route_4(a, &r[k]);
+	free(r);
+	return err;
+}
+
+static int put_routes(struct answer *a, int family)
+{
+	struct lo *lo = &a->net->lo;
+	const struct lo_address *i;
+
+	if (family == AF_INET)
+		return put_routes_4(a);
+	mutex_lock(&lo->lock);
+	list_for_each (i, &lo->addresses, node)
+		if (!lo_address_is_4(i))
+			put_route_6(a, &i->ip);
+	mutex_unlock(&lo->lock);
+	return 0;
+}
+
 static int get_link(struct answer *a, const struct nlmsghdr *h)
 {
-	const struct ifinfomsg *i = nlmsg_body(h);
-	size_t at = NLMSG_ALIGN(sizeof *i), left = h->nlmsg_len - NLMSG_HDRLEN;
-	bool named = false;
+	int err = route_find_link(h);
 
-	if (left < sizeof *i)
-		return -EINVAL;
-	while (left >= at + NLA_HDRLEN) {
-		const struct nlattr *n =
-		    (const struct nlattr *)(const void *)((const char *)(const void *)i + at);
-		if (n->nla_len < NLA_HDRLEN || n->nla_len > left - at)
-			return -EINVAL;
-		const char *name = (const char *)(n + 1);
-		size_t len = n->nla_len - NLA_HDRLEN;
-		if (n->nla_type == IFLA_IFNAME) {
-			if (strnlen(name, len) != strlen(NAME) || memcmp(name, NAME, strlen(NAME)))
-				return -ENODEV;
-			named = true;
-		}
-		at += NLA_ALIGN(n->nla_len);
-	}
-	if (i->ifi_index ? i->ifi_index != LO_INDEX : !named)
-		return i->ifi_index ? -ENODEV : -EINVAL;
-	put_link(a);
-	return 0;
+	if (!err)
+		put_link(a);
+	return err;
 }
 
 static int dump(struct answer *a, const struct nlmsghdr *h, int family)
 {
+	int err = 0;
+
 	switch (h->nlmsg_type) {
 	case RTM_GETLINK: put_link(a); break;
 	case RTM_GETADDR:
@@ -199,9 +255,9 @@ static int dump(struct answer *a, const struct nlmsghdr *h, int family)
 			if (family != AF_UNSPEC && family != f)
 				continue;
 			if (h->nlmsg_type == RTM_GETADDR)
-				put_address(a, f);
+				put_addresses(a, f);
 			else
-				put_routes(a, f);
+				err = err ? err : put_routes(a, f);
 		}
 		break;
 	case RTM_GETNEIGH: break; /* lo has none */
@@ -210,10 +266,11 @@ static int dump(struct answer *a, const struct nlmsghdr *h, int family)
 	struct nlmsghdr *done = begin(a, NLMSG_DONE);
 	nlbuf_put(a->b, sizeof(int));
 	end(a, done);
-	return 1;
+	return err ? err : 1;
 }
 
-int route_answer(const struct net *net, struct nlbuf *b, const struct nlmsghdr *h, uint32_t port)
+int route_answer(struct net *net, struct nlbuf *b, const struct nlmsghdr *h, uint32_t port,
+		 bool admin)
 {
 	struct answer a = { .net = net, .b = b, .seq = h->nlmsg_seq, .port = port };
 	bool dumps = (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
@@ -226,7 +283,7 @@ int route_answer(const struct net *net, struct nlbuf *b, const struct nlmsghdr *
 		return 0;
 	/* three in four numbers are for changes: a new one, none, and what is */
 	if ((h->nlmsg_type & 3) != 2)
-		return -EPERM;
+		return admin && net_is_own(net) ? route_change(net, h) : -EPERM;
 	if (dumps)
 		a.flags = NLM_F_MULTI;
 	err = dumps                          ? dump(&a, h, g->rtgen_family)

@@ -33,8 +33,9 @@
 #define QUEUE_MAX   SOCKET_BUF_DEFAULT
 #define DATAGRAM_MIN                                                                               \
 	8192U /* a dump's datagrams; as long as the longest buffer that they were received into */
-#define DATAGRAM_MAX 32768U
-#define DUMP_STARTED 1 /* the answer comes with the dump: no acknowledgement */
+#define DATAGRAM_MAX      32768U
+#define ROUTES_OF_ADDRESS 256U /* bytes of the three messages about them */
+#define DUMP_STARTED      1    /* the answer comes with the dump: no acknowledgement */
 
 struct datagram {
 	struct list node;
@@ -70,7 +71,7 @@ static struct diag_sock *diag_of(struct socket *s)
 
 static bool is_net_admin(const struct diag_sock *d, const struct caller *c)
 {
-	return cred_ns_capable(c->cred, d->host.sk.net->user_ns, CAP_NET_ADMIN);
+	return cred_ns_capable(c->cred, d->host.sk.net->ns.owner, CAP_NET_ADMIN);
 }
 
 /* ---- the queue; lock held ---- */
@@ -343,14 +344,16 @@ static int get_one(struct diag_sock *d, struct caller *c, const struct nlmsghdr 
 	return err;
 }
 
-static int answer_route(struct diag_sock *d, const struct nlmsghdr *h)
+/* All of an answer is one datagram. */
+static int answer_route(struct diag_sock *d, struct caller *c, const struct nlmsghdr *h)
 {
 	lock_assert_held(&d->lock);
-	struct nlbuf b = { .data = malloc(DATAGRAM_MIN), .size = DATAGRAM_MIN };
+	const size_t size = DATAGRAM_MIN + d->host.sk.net->lo.nr * ROUTES_OF_ADDRESS;
+	struct nlbuf b = { .data = malloc(size), .size = size };
 
 	if (!b.data)
 		return -ENOMEM;
-	int r = route_answer(d->host.sk.net, &b, h, netlink_port(d->host.fd));
+	int r = route_answer(d->host.sk.net, &b, h, netlink_port(d->host.fd), is_net_admin(d, c));
 	if (r >= 0 && b.len)
 		enqueue(d, b.data, b.len);
 	free(b.data);
@@ -363,7 +366,7 @@ static int answer(struct diag_sock *d, struct caller *c, const struct nlmsghdr *
 	const struct sock_diag_req *r = nlmsg_body(h);
 
 	if (d->host.sk.protocol == NETLINK_ROUTE)
-		return answer_route(d, h);
+		return answer_route(d, c, h);
 	if (h->nlmsg_type == SOCK_DESTROY)
 		return is_net_admin(d, c) ? -EOPNOTSUPP : -EPERM;
 	if (h->nlmsg_type != SOCK_DIAG_BY_FAMILY)

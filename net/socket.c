@@ -62,6 +62,7 @@ void socket_init(struct socket *s, struct caller *c, struct net *net, const stru
 	s->peek_off = s->incoming_cpu = -1;
 	s->pacing = UINT64_MAX;
 	s->net = net;
+	ns_get(&net->ns);
 	list_init(&s->net_node);
 	s->family = family;
 	s->type = type;
@@ -175,12 +176,14 @@ static int socket_setattr(struct file *f, struct caller *c, const struct iattr *
 static void socket_release(struct file *f)
 {
 	struct socket *s = socket_of(f);
+	struct net *net = s->net;
 
-	mutex_lock(&s->net->lock);
+	mutex_lock(&net->lock);
 	list_del(&s->net_node);
-	mutex_unlock(&s->net->lock);
+	mutex_unlock(&net->lock);
 	anon_attr_destroy(&s->attr);
 	s->ops->release(s);
+	ns_put(&net->ns);
 }
 
 static int socket_linger(struct file *f, struct caller *c)
@@ -395,7 +398,7 @@ static int set_integer(struct socket *s, int name, int val)
 /* Of a socket whose messages go through no interface it is kept and told, no more. */
 static int bind_to_interface(struct socket *s, struct caller *c, int index)
 {
-	if (s->bound_if && !cred_ns_capable(c->cred, s->net->user_ns, CAP_NET_RAW))
+	if (s->bound_if && !cred_ns_capable(c->cred, s->net->ns.owner, CAP_NET_RAW))
 		return -EPERM;
 	if (index < 0)
 		return -EINVAL;
@@ -422,7 +425,7 @@ static int set_busy_poll(struct socket *s, struct caller *c, int val)
 {
 	if (val < 0)
 		return -EINVAL;
-	if (val > s->busy_poll && !cred_ns_capable(c->cred, s->net->user_ns, CAP_NET_ADMIN))
+	if (val > s->busy_poll && !cred_ns_capable(c->cred, s->net->ns.owner, CAP_NET_ADMIN))
 		return -EPERM;
 	s->busy_poll = val;
 	return 0;
@@ -542,8 +545,8 @@ static int check_privilege(const struct socket *s, struct caller *c, int level, 
 		if (v >= 0 && v <= privileged[i].free)
 			return 0;
 		bool may =
-		    cred_ns_capable(c->cred, net->user_ns, CAP_NET_ADMIN) ||
-		    (privileged[i].raw && cred_ns_capable(c->cred, net->user_ns, CAP_NET_RAW));
+		    cred_ns_capable(c->cred, net->ns.owner, CAP_NET_ADMIN) ||
+		    (privileged[i].raw && cred_ns_capable(c->cred, net->ns.owner, CAP_NET_RAW));
 		return may ? 0 : -privileged[i].err;
 	}
 	return 0;
@@ -704,6 +707,11 @@ static int generic_getsockopt(struct socket *s, int name, void *buf, unsigned si
 int socket_getsockopt(struct socket *s, struct caller *c, int level, int name, void *buf,
 		      unsigned size)
 {
+	uint64_t cookie = s->net->ns.inum;
+
+	if (level == SOL_SOCKET && name == SO_NETNS_COOKIE)
+		return size == sizeof cookie ? put_value(buf, size, &cookie, sizeof cookie)
+					     : -EINVAL;
 	int r =
 	    s->ops->getsockopt ? s->ops->getsockopt(s, c, level, name, buf, size) : SOCKET_GENERIC;
 

@@ -129,7 +129,7 @@ struct socket_ops {
 struct socket {
 	struct file file;
 	const struct socket_ops *ops;
-	struct net *net;
+	struct net *net;      /* a reference, of its file */
 	struct list net_node; /* net->lock */
 	int family, type, protocol;
 	_Atomic bool outside; /* the monitor's own (lib/guest_end.h): no snapshot has it */

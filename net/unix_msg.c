@@ -155,7 +155,7 @@ int64_t unix_ioctl(struct socket *s, struct caller *c, struct mm *mm, unsigned c
 	switch (cmd) {
 	case SIOCINQ: n = readable_bytes(u); break;
 	case SIOCOUTQ: n = u->wmem; break;
-	default: return device_ioctl(s->net, false, mm, cmd, arg);
+	default: return device_ioctl(s->net, c, false, mm, cmd, arg);
 	}
 	if (n < 0)
 		return n;

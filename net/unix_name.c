@@ -84,14 +84,16 @@ static bool addr_equal(const struct unix_addr *a, const struct unix_addr *b)
 	return a->id.dev == b->id.dev && a->id.ino == b->id.ino;
 }
 
-/* Abstract names are a type's own; a path has one socket. */
-static struct unix_sock *find_locked(struct unix_domain *d, const struct unix_addr *a, int type)
+/* Abstract names are a network's and a type's own; a path has one socket. */
+static struct unix_sock *find_locked(const struct net *net, const struct unix_addr *a, int type)
 {
+	struct unix_domain *d = net->unix_domain;
 	lock_assert_held(&d->names_lock);
 	struct unix_sock *u;
 
 	list_for_each (u, bucket_of(d, a, type), name_node)
-		if (addr_equal(u->addr, a) && (!is_abstract(a) || u->sk.type == type))
+		if (addr_equal(u->addr, a) &&
+		    (!is_abstract(a) || (u->sk.type == type && u->sk.net == net)))
 			return u;
 	return NULL;
 }
@@ -123,7 +125,7 @@ static int bind_abstract(struct unix_sock *u, struct unix_addr *a)
 	struct unix_domain *d = u->domain;
 
 	mutex_lock(&d->names_lock);
-	int err = find_locked(d, a, u->sk.type) ? -EADDRINUSE : bind_locked(u, a);
+	int err = find_locked(u->sk.net, a, u->sk.type) ? -EADDRINUSE : bind_locked(u, a);
 	mutex_unlock(&d->names_lock);
 	return err;
 }
@@ -207,9 +209,10 @@ static int find_path(struct caller *c, struct unix_addr *a)
 	return err ? err : inode_identify(i, &a->id);
 }
 
-int unix_find(struct unix_domain *d, struct caller *c, const struct sockaddr_un *name, unsigned len,
+int unix_find(const struct net *net, struct caller *c, const struct sockaddr_un *name, unsigned len,
 	      int type, struct unix_sock **out)
 {
+	struct unix_domain *d = net->unix_domain;
 	struct unix_addr *a = unix_addr_new(name, len);
 	int err = a ? 0 : -ENOMEM;
 
@@ -217,7 +220,7 @@ int unix_find(struct unix_domain *d, struct caller *c, const struct sockaddr_un 
 		err = find_path(c, a);
 	if (!err) {
 		mutex_lock(&d->names_lock);
-		struct unix_sock *u = find_locked(d, a, type);
+		struct unix_sock *u = find_locked(net, a, type);
 		err = !u ? -ECONNREFUSED : u->sk.type != type ? -EPROTOTYPE : 0;
 		if (!err)
 			*out = unix_get(u);

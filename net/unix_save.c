@@ -36,7 +36,8 @@ static int unix_save(struct saver *s, void *object)
 {
 	struct socket *so = file_socket(object);
 
-	(void)saved_object(s, &unix_links_saved, so->net);
+	(void)saved_object(s, &unix_links_saved, so->net->domain);
+	net_number_save(s, so->net);
 	encode(&s->out, (uint64_t)so->type);
 	socket_save(s, so);
 	return 0;
@@ -44,10 +45,10 @@ static int unix_save(struct saver *s, void *object)
 
 static int unix_load(struct loader *l, void **out)
 {
-	int type = (int)decode_max(&l->in, SOCK_SEQPACKET);
 	struct socket *so;
-	void *net;
-	int err = l->net(l, &net);
+	struct net *net;
+	int err = net_number_load(l, &net);
+	int type = (int)decode_max(&l->in, SOCK_SEQPACKET);
 
 	if (!err)
 		err = unix_create(net, l->caller, type, 0, 0, &so);
@@ -88,14 +89,16 @@ static void add(struct sockets *all, struct unix_sock *u)
 }
 
 /* The sandbox is frozen: nobody changes any of them. */
-static void find_all(struct net *net, struct sockets *all)
+static void find_all(struct net_domain *d, struct sockets *all)
 {
 	struct socket *so;
 	struct unix_msg *m;
+	struct net *net;
 
-	list_for_each (so, &net->sockets, net_node)
-		if (so->ops == &unix_ops)
-			add(all, unix_of(so));
+	list_for_each (net, &d->nets, node)
+		list_for_each (so, &net->sockets, net_node)
+			if (so->ops == &unix_ops)
+				add(all, unix_of(so));
 	for (size_t i = 0; i < all->nr; i++) {
 		struct unix_sock *u = all->item[i];
 		add(all, u->peer);

@@ -150,7 +150,7 @@ static int dgram_target(struct unix_sock *u, struct caller *c, const struct sock
 			struct unix_sock **out)
 {
 	if (unix_is_dgram(u) && sm->name_len)
-		return unix_find(u->domain, c, (const struct sockaddr_un *)(const void *)&sm->name,
+		return unix_find(u->sk.net, c, (const struct sockaddr_un *)(const void *)&sm->name,
 				 sm->name_len, SOCK_DGRAM, out);
 	mutex_lock(&u->lock);
 	*out = u->peer ? unix_get(u->peer) : NULL;

@@ -179,7 +179,7 @@ int unix_bind_name(struct unix_sock *u, struct caller *c, const struct sockaddr_
 		   unsigned len);
 int unix_autobind(struct unix_sock *u);
 /* The socket bound to the name, a reference. -ECONNREFUSED, -EPROTOTYPE, path walk errors. */
-int unix_find(struct unix_domain *d, struct caller *c, const struct sockaddr_un *a, unsigned len,
+int unix_find(const struct net *net, struct caller *c, const struct sockaddr_un *a, unsigned len,
 	      int type, struct unix_sock **out);
 void unix_unbind(struct unix_sock *u);
 struct unix_addr *unix_addr_get(struct unix_addr *a);

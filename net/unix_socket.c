@@ -362,7 +362,7 @@ static int connect_stream(struct unix_sock *u, struct caller *c, const struct so
 	if (r)
 		return r;
 	do {
-		r = unix_find(u->domain, c, a, len, u->sk.type, &listener);
+		r = unix_find(u->sk.net, c, a, len, u->sk.type, &listener);
 		if (r)
 			break;
 		r = try_connect(u, listener, embryo, c, nonblock, deadline);
@@ -394,7 +394,7 @@ static int connect_dgram(struct unix_sock *u, struct caller *c, const struct soc
 			 unsigned len)
 {
 	struct unix_sock *other;
-	int err = unix_find(u->domain, c, a, len, SOCK_DGRAM, &other);
+	int err = unix_find(u->sk.net, c, a, len, SOCK_DGRAM, &other);
 	if (err)
 		return err;
 	mutex_lock(&other->lock);

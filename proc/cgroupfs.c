@@ -125,7 +125,7 @@ static const struct pseudo_entry root = { NULL, S_IFDIR | 0555, .dir = &dir };
 
 int cgroupfs_create(struct sandbox *sb, struct filesystem **out)
 {
-	return pseudo_fs_create(sb, "cgroup2", &root, CGROUP2_SUPER_MAGIC, out);
+	return pseudo_fs_create(sb, "cgroup2", &root, CGROUP2_SUPER_MAGIC, NULL, out);
 }
 
 /* Controllers of the second version have hierarchy 0 (cgroups(7)). */

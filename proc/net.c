@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /proc/PID/net (proc_pid_net(5)). The tables of sockets list the sandbox's own, in the order they
- * were made. */
+/* /proc/PID/net (proc_pid_net(5)). The tables of sockets list those of the namespace, in the order
+ * they were made. */
 #include "proc/net.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <linux/netlink.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
@@ -12,7 +13,10 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "kernel/nsproxy.h"
+#include "kernel/process.h"
 #include "kernel/sandbox.h"
+#include "kernel/task.h"
 #include "net/loop.h"
 #include "net/net.h"
 #include "net/policy.h"
@@ -101,6 +105,18 @@ static void ended_line(void *arg, const struct loop_ended *e)
 	end_line(l->out, start, t->width);
 }
 
+/* The network namespace of the process, a reference. NULL: the process is gone. */
+static struct net *find_net(struct pseudo_node *n)
+{
+	sandbox_lock(n->sb);
+	const struct task *t = proc_task(n);
+	const struct process *p = proc_process(n);
+	const struct nsproxy *set = t ? t->nsproxy : p && p == n->sb->init ? n->sb->nsproxy : NULL;
+	struct ns_common *ns = set ? ns_get(set->ns[NS_NET]) : NULL;
+	sandbox_unlock(n->sb);
+	return ns ? net_of(ns) : NULL;
+}
+
 static int show_table(struct pseudo_node *node, struct caller *c, struct text *out)
 {
 	const struct table *t = node->entry->arg;
@@ -109,11 +125,9 @@ static int show_table(struct pseudo_node *node, struct caller *c, struct text *o
 
 	text_puts(out, t->head);
 	end_line(out, 0, t->width);
-	sandbox_lock(node->sb);
-	struct net *net = node->sb->net;
-	sandbox_unlock(node->sb);
+	struct net *net = find_net(node);
 	if (!net)
-		return 0;
+		return -ENOENT;
 	mutex_lock(&net->lock);
 	list_for_each (s, &net->sockets, net_node) {
 		struct socket_stat st = { 0 };
@@ -130,6 +144,7 @@ static int show_table(struct pseudo_node *node, struct caller *c, struct text *o
 	if (net->loop && t->protocol == IPPROTO_TCP)
 		loop_each_wait(net->loop, t->family, ended_line, &ended);
 	mutex_unlock(&net->lock);
+	ns_put(&net->ns);
 	return 0;
 }
 
@@ -254,17 +269,15 @@ static void count(struct usage *u, struct socket *s)
 
 enum { TCP_4, TCP_6, UDP_4, UDP_6, NR_USAGES };
 
-/* Counts the sandbox's sockets: how many there are of any kind, and how many connections that no
+/* Counts the network's sockets: how many there are of any kind, and how many connections that no
  * socket is left of. */
-static unsigned count_all(struct sandbox *sb, struct usage usage[NR_USAGES], unsigned *ended)
+static unsigned count_all(struct pseudo_node *n, struct usage usage[NR_USAGES], unsigned *ended)
 {
+	struct net *net = find_net(n);
 	unsigned all = 0;
 	struct socket *s;
 
 	*ended = 0;
-	sandbox_lock(sb);
-	struct net *net = sb->net;
-	sandbox_unlock(sb);
 	if (!net)
 		return 0;
 	mutex_lock(&net->lock);
@@ -277,6 +290,7 @@ static unsigned count_all(struct sandbox *sb, struct usage usage[NR_USAGES], uns
 	}
 	mutex_unlock(&net->lock);
 	*ended = net->loop ? loop_waits(net->loop) : 0;
+	ns_put(&net->ns);
 	return all;
 }
 
@@ -285,7 +299,7 @@ static unsigned count_all(struct sandbox *sb, struct usage usage[NR_USAGES], uns
 static int show_sockstat(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	struct usage u[NR_USAGES] = { 0 };
-	unsigned ended, all = count_all(n->sb, u, &ended);
+	unsigned ended, all = count_all(n, u, &ended);
 
 	text_printf(out, "sockets: used %u\n", all);
 	text_printf(out, "TCP: inuse %u orphan 0 tw %u alloc %u mem %zu\n", u[TCP_4].in_use, ended,
@@ -301,45 +315,66 @@ static int show_sockstat6(struct pseudo_node *n, struct caller *c, struct text *
 	struct usage u[NR_USAGES] = { 0 };
 	unsigned ended;
 
-	count_all(n->sb, u, &ended);
+	count_all(n, u, &ended);
 	text_printf(out, "TCP6: inuse %u\nUDP6: inuse %u\n", u[TCP_6].in_use, u[UDP_6].in_use);
 	text_puts(out, "UDPLITE6: inuse 0\nRAW6: inuse 0\nFRAG6: inuse 0 memory 0\n");
 	return 0;
 }
 
-void proc_loopback_traffic(struct sandbox *sb, uint64_t *packets, uint64_t *bytes)
+static void put_lo_traffic(struct text *out, const struct net *net)
 {
-	sandbox_lock(sb);
-	const struct net *net = sb->net;
-	sandbox_unlock(sb);
-	net_traffic(sb->net_policy, net, packets, bytes);
+	uint64_t packets, bytes;
+
+	net_traffic(net, &packets, &bytes);
+	text_printf(out,
+		    "    lo: %7lu %7lu %4u %4u %4u %5u %10u %9u %8lu %7lu %4u %4u %4u %5u "
+		    "%7u %10u\n",
+		    bytes, packets, 0, 0, 0, 0, 0, 0, bytes, packets, 0, 0, 0, 0, 0, 0);
 }
 
-/* Interfaces, routes, counters: the host's, which netlink tells as well. Of a sandbox without a
- * network there is the head of each table. */
+/* Linux: if6_seq_show. The scope is one of IPv6; the flag says that it stays. */
+static void put_lo_addresses(struct text *out, struct lo *lo)
+{
+	const struct lo_address *a;
+
+	mutex_lock(&lo->lock);
+	list_for_each (a, &lo->addresses, node) {
+		if (lo_address_is_4(a))
+			continue;
+		for (int i = 0; i < 16; i++)
+			text_printf(out, "%02x", a->ip.s6_addr[i]);
+		text_printf(out, " %02x %02x %02x 80 %8s\n", LO_INDEX, a->bits,
+			    IN6_IS_ADDR_LOOPBACK(&a->ip)    ? 0x10
+			    : IN6_IS_ADDR_LINKLOCAL(&a->ip) ? 0x20
+							    : 0,
+			    LO_NAME);
+	}
+	mutex_unlock(&lo->lock);
+}
+
+/* Interfaces, routes, counters: the host's, which netlink tells as well. Of a network without the
+ * host's there is the head of each table. */
 static int show_host(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	size_t lines = (size_t)(uintptr_t)n->entry->arg, head = 0;
+	struct net *net = find_net(n);
 	char path[64];
 
+	if (!net)
+		return -ENOENT;
 	snprintf(path, sizeof path, "/proc/net/%s", n->entry->name);
 	int err = proc_show_host(out, path);
-	if (err || !n->sb->net_policy->none)
-		return err;
-	while (lines && head < out->len)
-		lines -= out->buf[head++] == '\n';
-	text_cut(out, head);
-	if (strcmp(n->entry->name, "dev") == 0) {
-		uint64_t packets, bytes;
-		proc_loopback_traffic(n->sb, &packets, &bytes);
-		text_printf(out,
-			    "    lo: %7lu %7lu %4u %4u %4u %5u %10u %9u %8lu %7lu %4u %4u %4u %5u "
-			    "%7u %10u\n",
-			    bytes, packets, 0, 0, 0, 0, 0, 0, bytes, packets, 0, 0, 0, 0, 0, 0);
+	if (!err && net->policy->none) {
+		while (lines && head < out->len)
+			lines -= out->buf[head++] == '\n';
+		text_cut(out, head);
+		if (strcmp(n->entry->name, "dev") == 0)
+			put_lo_traffic(out, net);
+		if (strcmp(n->entry->name, "if_inet6") == 0)
+			put_lo_addresses(out, &net->lo);
 	}
-	if (strcmp(n->entry->name, "if_inet6") == 0)
-		text_puts(out, "00000000000000000000000000000001 01 80 10 80       lo\n");
-	return 0;
+	ns_put(&net->ns);
+	return err;
 }
 
 #define HOST(file, head)                                                                           \

@@ -15,7 +15,8 @@ struct task;
 struct vma;
 
 int procfs_create(struct sandbox *sb, struct filesystem **out);
-int sysfs_create(struct sandbox *sb, struct filesystem **out);
+/* `net`: the network namespace whose interfaces it shows. */
+int sysfs_create(struct sandbox *sb, struct ns_common *net, struct filesystem **out);
 /* The control group of a sandbox with limits: proc/cgroupfs.c. */
 int cgroupfs_create(struct sandbox *sb, struct filesystem **out);
 

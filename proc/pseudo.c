@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "cred/ns_common.h"
 #include "kernel/pid.h"
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
@@ -27,6 +28,7 @@ struct pseudo_fs {
 	struct filesystem fs;
 	struct sandbox *sb;
 	long magic;
+	struct ns_common *ns; /* a reference, or NULL */
 };
 
 static const struct inode_ops node_ops, magic_link_ops;
@@ -321,13 +323,14 @@ struct pseudo_node *pseudo_node_of_file(struct file *f)
 static void pseudo_fs_destroy(struct filesystem *fs)
 {
 	inode_put(fs->root);
+	ns_put(fs_of(fs)->ns);
 	free(fs_of(fs));
 }
 
 static const struct filesystem_ops pseudo_fs_ops = { .destroy = pseudo_fs_destroy };
 
 int pseudo_fs_create(struct sandbox *sb, const char *type, const struct pseudo_entry *root,
-		     long magic, struct filesystem **out)
+		     long magic, struct ns_common *ns, struct filesystem **out)
 {
 	struct pseudo_fs *pfs = calloc(1, sizeof *pfs);
 	if (!pfs)
@@ -337,14 +340,21 @@ int pseudo_fs_create(struct sandbox *sb, const char *type, const struct pseudo_e
 	pfs->fs.dev = vfs_new_dev(sb->vfs);
 	pfs->sb = sb;
 	pfs->magic = magic;
+	pfs->ns = ns ? ns_get(ns) : NULL;
 	struct pseudo_node *n = node_new(pfs, NULL, &(struct pseudo_found){ .entry = root }, "", 0);
 	if (!n) {
+		ns_put(pfs->ns);
 		free(pfs);
 		return -ENOMEM;
 	}
 	pfs->fs.root = &n->inode;
 	*out = &pfs->fs;
 	return 0;
+}
+
+struct ns_common *pseudo_fs_ns(struct filesystem *fs)
+{
+	return fs->ops == &pseudo_fs_ops ? fs_of(fs)->ns : NULL;
 }
 
 int pseudo_parse(const char *text, int base, int64_t min, int64_t max, int64_t *out)

@@ -11,6 +11,7 @@
 #include "util/text.h"
 
 struct mm;
+struct ns_common;
 struct pid;
 struct pseudo_dir;
 struct pseudo_node;
@@ -95,8 +96,11 @@ struct pseudo_node {
 	char name[32];
 };
 
+/* `ns`: the namespace that it is a view of; NULL: none of its own. */
 int pseudo_fs_create(struct sandbox *sb, const char *type, const struct pseudo_entry *root,
-		     long magic, struct filesystem **out);
+		     long magic, struct ns_common *ns, struct filesystem **out);
+/* That namespace; NULL: there is none, or the file system is of another kind. */
+struct ns_common *pseudo_fs_ns(struct filesystem *fs);
 
 /* The node behind a file; NULL: it is of another kind of file system. */
 struct pseudo_node *pseudo_node_of_file(struct file *f);

@@ -188,5 +188,5 @@ static const struct pseudo_entry root_entry = { NULL, S_IFDIR | 0555, .dir = &ro
 
 int procfs_create(struct sandbox *sb, struct filesystem **out)
 {
-	return pseudo_fs_create(sb, "proc", &root_entry, PROC_SUPER_MAGIC, out);
+	return pseudo_fs_create(sb, "proc", &root_entry, PROC_SUPER_MAGIC, NULL, out);
 }

@@ -407,7 +407,7 @@ static const struct pseudo_entry root_entries[] = {
 static const struct pseudo_dir root_dir = { PSEUDO_TABLE(root_entries) };
 static const struct pseudo_entry root_entry = { NULL, S_IFDIR | 0555, .dir = &root_dir };
 
-int sysfs_create(struct sandbox *sb, struct filesystem **out)
+int sysfs_create(struct sandbox *sb, struct ns_common *net, struct filesystem **out)
 {
-	return pseudo_fs_create(sb, "sysfs", &root_entry, SYSFS_MAGIC, out);
+	return pseudo_fs_create(sb, "sysfs", &root_entry, SYSFS_MAGIC, net, out);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /sys/class/net: the interfaces of the host, a directory each (on Linux a link to one); where the
- * sandbox has no network, the loopback alone, as Linux makes it in a new network. */
+ * network is not the host's, the loopback alone. */
 #include <dirent.h>
 #include <errno.h>
 #include <net/if.h>
@@ -9,9 +9,15 @@
 #include <sys/stat.h>
 
 #include "kernel/sandbox.h"
+#include "net/net.h"
 #include "net/policy.h"
 #include "proc/net.h"
 #include "proc/proc.h"
+
+static const struct net *net_shown(struct filesystem *fs)
+{
+	return net_of(pseudo_fs_ns(fs));
+}
 
 static int show_host(struct pseudo_node *n, struct caller *c, struct text *out)
 {
@@ -31,23 +37,44 @@ static int show_host(struct pseudo_node *n, struct caller *c, struct text *out)
 		file, S_IFREG | 0444, .show = show_counter                                         \
 	}
 
+/* What it says while lo is up. Down it says other things, or cannot say them (netdev_show,
+ * carrier_show, operstate_show). */
+static const struct {
+	const char *file, *down;
+} when_down[] = {
+	{ "carrier", NULL }, { "dormant", NULL }, { "flags", "0x8" }, { "operstate", "down" }
+};
+
+static const char *say(const struct net *net, const struct pseudo_entry *e)
+{
+	for (size_t i = 0; !net->lo.up && i < sizeof when_down / sizeof *when_down; i++)
+		if (strcmp(e->name, when_down[i].file) == 0)
+			return when_down[i].down;
+	return e->arg;
+}
+
 static int show(struct pseudo_node *n, struct caller *c, struct text *out)
 {
-	if (!n->sb->net_policy->none)
+	const struct net *net = net_shown(n->inode.fs);
+	const char *text;
+
+	if (!net->policy->none)
 		return show_host(n, c, out);
-	if (!n->entry->arg)
+	text = say(net, n->entry);
+	if (!text)
 		return -EINVAL;
-	text_printf(out, "%s\n", (const char *)n->entry->arg);
+	text_printf(out, "%s\n", text);
 	return 0;
 }
 
 static int show_counter(struct pseudo_node *n, struct caller *c, struct text *out)
 {
+	const struct net *net = net_shown(n->inode.fs);
 	uint64_t packets, bytes;
 
-	if (!n->sb->net_policy->none)
+	if (!net->policy->none)
 		return show_host(n, c, out);
-	proc_loopback_traffic(n->sb, &packets, &bytes);
+	net_traffic(net, &packets, &bytes);
 	text_printf(out, "%lu\n",
 		    strcmp(n->entry->name + 3, "bytes") == 0     ? bytes
 		    : strcmp(n->entry->name + 3, "packets") == 0 ? packets
@@ -110,8 +137,8 @@ static int net_lookup(struct pseudo_node *dir, struct caller *c, const char *nam
 		return -ENOENT;
 	memcpy(interface, name, len);
 	interface[len] = '\0';
-	out->number = dir->sb->net_policy->none ? strcmp(interface, "lo") == 0
-						: (int)if_nametoindex(interface);
+	out->number = net_shown(dir->inode.fs)->policy->none ? strcmp(interface, "lo") == 0
+							     : (int)if_nametoindex(interface);
 	out->entry = &interface_entry;
 	return out->number ? 0 : -ENOENT;
 }
@@ -120,7 +147,7 @@ static int net_lookup(struct pseudo_node *dir, struct caller *c, const char *nam
 static bool net_next(struct pseudo_node *dir, struct caller *c, int *cursor, char name[32],
 		     unsigned char *d_type)
 {
-	bool none = dir->sb->net_policy->none;
+	bool none = net_shown(dir->inode.fs)->policy->none;
 	struct if_nameindex *all = none ? NULL : if_nameindex(), *best = NULL;
 	char lo_name[] = "lo";
 	struct if_nameindex lo = { 1, lo_name };

@@ -91,9 +91,19 @@ static int make_proc(struct loader *l, struct filesystem **out)
 	return procfs_create(l->sandbox, out);
 }
 
+static void save_sysfs(struct saver *s, struct filesystem *fs)
+{
+	encode(&s->out, s->ns(s, pseudo_fs_ns(fs)));
+}
+
 static int make_sysfs(struct loader *l, struct filesystem **out)
 {
-	return sysfs_create(l->sandbox, out);
+	void *ns;
+	int err = l->ns(l, decode(&l->in), &ns);
+
+	if (!err && (!ns || ((struct ns_common *)ns)->kind != NS_NET))
+		err = loader_damaged(l, "a sysfs");
+	return err ? err : sysfs_create(l->sandbox, ns, out);
 }
 
 static void save_devpts(struct saver *s, struct filesystem *fs)
@@ -161,7 +171,7 @@ static const struct made_type types[] = {
 	{ "tmpfs", save_tmpfs, make_tmpfs },
 	{ "devtmpfs", save_tmpfs, make_devtmpfs },
 	{ "proc", NULL, make_proc },
-	{ "sysfs", NULL, make_sysfs },
+	{ "sysfs", save_sysfs, make_sysfs },
 	{ "devpts", save_devpts, make_devpts },
 	{ "nsfs", NULL, find_nsfs },
 	{ "overlay", save_overlay, NULL },

@@ -13,6 +13,7 @@
 #include "kernel/sandbox.h"
 #include "kernel/signal.h"
 #include "kernel/sigqueue.h"
+#include "net/net.h"
 #include "snapshot/mounts.h"
 #include "snapshot/process.h"
 
@@ -208,8 +209,8 @@ static int load_map(struct loader *l, struct user_namespace *u, enum id_kind kin
 	return map && user_ns_set_map(u, kind, map) ? loader_damaged(l, "a map of ids") : 0;
 }
 
-/* Users, the names of a machine, System V objects, or the mounts of a tree; of other kinds there is
- * only one. */
+/* Users, the names of a machine, System V objects, the mounts of a tree, an interface lo; of other
+ * kinds there is only one. */
 static int ns_save(struct saver *s, void *object)
 {
 	struct ns_common *ns = object;
@@ -227,6 +228,8 @@ static int ns_save(struct saver *s, void *object)
 		uts_names_save(s, container_of(ns, struct uts_namespace, ns));
 	else if (ns->kind == NS_IPC)
 		encode(&s->out, ipc_ns_number(s, container_of(ns, struct ipc_namespace, ns)));
+	else if (ns->kind == NS_NET)
+		net_save(s, net_of(ns));
 	else
 		encode(&s->out, mounts_namespace_number(s, mnt_ns_of(ns)));
 	return 0;
@@ -284,6 +287,17 @@ static int load_mnt(struct loader *l, struct ns_common **out)
 	return err;
 }
 
+static int load_net(struct loader *l, struct ns_common **out)
+{
+	const struct sandbox *sb = l->sandbox;
+	struct net *net;
+	int err = net_load(l, nsproxy_net(sb->nsproxy), &net);
+
+	if (!err)
+		*out = &net->ns;
+	return err;
+}
+
 static int load_ipc(struct loader *l, struct ns_common **out)
 {
 	struct ipc_namespace *ns;
@@ -333,6 +347,7 @@ static int ns_load(struct loader *l, void **out)
 	case NS_UTS: err = load_uts(l, owner, &ns); break;
 	case NS_IPC: err = load_ipc(l, &ns); break;
 	case NS_MNT: err = load_mnt(l, &ns); break;
+	case NS_NET: err = load_net(l, &ns); break;
 	default: err = loader_damaged(l, "a namespace");
 	}
 	if (err)
@@ -378,7 +393,7 @@ int uts_names_load(struct loader *l, struct decoder *in, struct uts_namespace *n
 }
 
 /* Of these kinds a set may have others than the sandbox's first ones. */
-static const enum ns_kind own_kinds[] = { NS_UTS, NS_IPC, NS_MNT };
+static const enum ns_kind own_kinds[] = { NS_UTS, NS_IPC, NS_MNT, NS_NET };
 #define NR_OWN_KINDS (sizeof own_kinds / sizeof *own_kinds)
 
 /* A set that is not the sandbox's own, by what it has of its own. */

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <linux/fs.h>
 #include <linux/nsfs.h>
+#include <linux/sockios.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -508,6 +509,10 @@ static int64_t do_ioctl(struct task *t, struct file *f, int fd, unsigned cmd, ui
 	case FIOQSIZE:
 		if (i && (S_ISREG(i->type) || S_ISDIR(i->type)))
 			return ioctl_inode(t, &c, f, cmd, arg);
+		break;
+	case SIOCGSKNS:
+		if (file_socket(f))
+			return ns_of_socket_descriptor(t, file_socket(f));
 		break;
 	case NS_GET_USERNS:
 		if (ns_of_file(f))

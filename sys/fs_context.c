@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <limits.h>
 #include <linux/capability.h>
 #include <stdarg.h>
@@ -150,15 +151,16 @@ static int proc_create(struct fs_context *fc, struct task *t, struct filesystem 
 	return procfs_create(t->sb, out);
 }
 
-/* The one of this type that is mounted somewhere. */
-static struct filesystem *find_mounted(struct vfs *vfs, const char *type)
+/* The one of this type that is mounted somewhere, and a view of that namespace. */
+static struct filesystem *find_mounted(struct vfs *vfs, const char *type,
+				       const struct ns_common *ns)
 {
 	struct filesystem *fs = NULL;
 	struct mount *m;
 
 	rwlock_rdlock(&vfs->mount_lock);
 	list_for_each (m, &vfs->mounts, all_node) {
-		if (!fs && m->ns && strcmp(m->fs->type, type) == 0)
+		if (!fs && m->ns && strcmp(m->fs->type, type) == 0 && pseudo_fs_ns(m->fs) == ns)
 			fs = filesystem_get(m->fs);
 	}
 	rwlock_unlock(&vfs->mount_lock);
@@ -167,13 +169,17 @@ static struct filesystem *find_mounted(struct vfs *vfs, const char *type)
 
 static int sysfs_find(struct fs_context *fc, struct task *t, struct filesystem **out)
 {
-	*out = find_mounted(t->sb->vfs, "sysfs");
-	return *out ? 0 : sysfs_create(t->sb, out);
+	struct ns_common *net = t->nsproxy->ns[NS_NET];
+
+	if (!cred_ns_capable(t->cred, net->owner, CAP_SYS_ADMIN))
+		return -EPERM;
+	*out = find_mounted(t->sb->vfs, "sysfs", net);
+	return *out ? 0 : sysfs_create(t->sb, net, out);
 }
 
 static int devtmpfs_find(struct fs_context *fc, struct task *t, struct filesystem **out)
 {
-	*out = find_mounted(t->sb->vfs, "devtmpfs");
+	*out = find_mounted(t->sb->vfs, "devtmpfs", NULL);
 	return *out ? 0 : devfs_create(&t->sb->mem, vfs_new_dev(t->sb->vfs), out);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* setns(2), and the requests of ioctl_nsfs(2) that make a descriptor. */
+/* setns(2), and the requests of ioctl(2) that make a descriptor of a namespace. */
 #include "sys/namespace.h"
 
 #include <linux/capability.h>
@@ -8,6 +8,8 @@
 #include "cred/user_ns.h"
 #include "fs/nsfs.h"
 #include "kernel/nsproxy.h"
+#include "net/net.h"
+#include "net/socket.h"
 #include "sys/sys.h"
 
 /* Into the mount namespace: to its root. */
@@ -86,6 +88,13 @@ static int64_t descriptor_of(struct task *t, struct ns_common *ns)
 	int err = ns_file(t->sb->vfs, ns, &f);
 
 	return err ? err : fd_return(t, f, true);
+}
+
+int64_t ns_of_socket_descriptor(struct task *t, const struct socket *s)
+{
+	struct ns_common *ns = &s->net->ns;
+
+	return cred_ns_capable(t->cred, ns->owner, CAP_NET_ADMIN) ? descriptor_of(t, ns) : -EPERM;
 }
 
 /* Nothing above the caller's own user namespace is shown. */

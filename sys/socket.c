@@ -3,7 +3,6 @@
 #include <fcntl.h>
 
 #include "kernel/nsproxy.h"
-#include "kernel/observer.h"
 #include "kernel/savepoint.h"
 #include "net/net.h"
 #include "net/policy.h"
@@ -15,61 +14,16 @@
 #define OPTION_MAX 512
 #define MMSG_MAX   1024 /* UIO_MAXIOV (sendmmsg(2)) */
 
-static void on_refused(void *arg, struct caller *c, const struct net_refusal *r)
-{
-	struct observer *o = arg;
-
-	o->ops->net_refused(o, c->task, r);
-}
-
-static void on_named(void *arg, const struct dns_name *n)
-{
-	struct observer *o = arg;
-
-	o->ops->net_named(o, task_current(), n);
-}
-
-static struct net *new_net(struct sandbox *sb, struct nsproxy *ns)
-{
-	struct net *net = net_new(&sb->mem, sb->net_policy, ns->ns[NS_NET]->owner);
-
-	if (net && sb->observer) {
-		net->refused = sb->observer->ops->net_refused ? on_refused : NULL;
-		net->named = sb->observer->ops->net_named ? on_named : NULL;
-		net->told = sb->observer;
-	}
-	return net;
-}
-
-/* A network takes locks of its own when it is made, and when it cannot be: both happen outside the
- * sandbox's lock. Of two that are made at once the second goes again. */
-static struct net *get_net(struct sandbox *sb, struct nsproxy *ns)
-{
-	sandbox_lock(sb);
-	struct net *net = sb->net;
-	sandbox_unlock(sb);
-	if (net)
-		return net;
-	struct net *made = new_net(sb, ns);
-	sandbox_lock(sb);
-	if (!sb->net) {
-		sb->net = made;
-		made = NULL;
-	}
-	net = sb->net;
-	sandbox_unlock(sb);
-	net_free(made);
-	return net;
-}
-
 static struct net *task_net(struct task *t)
 {
-	return get_net(t->sb, t->nsproxy);
+	return nsproxy_net(t->nsproxy);
 }
 
 struct net *sys_net(struct sandbox *sb)
 {
-	return get_net(sb, sb->nsproxy);
+	struct net *net = nsproxy_net(sb->nsproxy);
+
+	return net_prepare(net) ? NULL : net;
 }
 
 /* The socket that a file is; the file is put where it is none: -ENOTSOCK. Some calls look at their
@@ -112,7 +66,7 @@ SYSCALL_DEFINE(socket)
 	struct socket *s;
 	unsigned flags;
 
-	int err = net ? split_type(&type, &flags) : -ENOMEM;
+	int err = split_type(&type, &flags);
 	if (!err)
 		err = socket_create(net, &c, a[0], type, a[2],
 				    flags & SOCK_NONBLOCK ? O_NONBLOCK : 0, &s);
@@ -129,7 +83,7 @@ SYSCALL_DEFINE(socketpair)
 	unsigned flags;
 
 	int fds[2];
-	int err = net ? split_type(&type, &flags) : -ENOMEM;
+	int err = split_type(&type, &flags);
 	if (!err)
 		err = fd_reserve_pair(t, GVA(a[3]), fds);
 	if (err)

@@ -83,6 +83,8 @@
 	X(UNIX_SOCK, 46, LOCK_BY_ADDRESS,                                                          \
 	  "the state and the queues of a unix socket; that of a listener before those of sockets"  \
 	  " which wait to be accepted there", "net/unix_sock.h")                                   \
+	X(LO, 47, LOCK_SHORT,                                                                      \
+	  "the addresses of an interface lo", "net/lo.h")                                          \
 	X(LOOP_SOCK, 47, LOCK_SHORT,                                                               \
 	  "the queue of a socket of a loopback", "net/loop_sock.h")                                \
 	X(UNIX_DEAD, 48, LOCK_SHORT,                                                               \
@@ -131,6 +133,8 @@
 	  "which pages copies of a program write first", "mm/forecast.h")                          \
 	X(ARENA, 84, LOCK_SHORT,                                                                   \
 	  "the reference counts of arena pages", "mm/arena.c")                                     \
+	X(NET_LIST, 85, LOCK_SHORT,                                                                \
+	  "the network namespaces of a sandbox", "net/net.h")                                      \
 	X(IPC_LIST, 85, LOCK_SHORT,                                                                \
 	  "the IPC namespaces of a sandbox", "ipc/ipc.h")                                          \
 	X(IPC, 85, LOCK_SHORT,                                                                     \

@@ -960,6 +960,17 @@ static void sysv_namespaces(void)
 	refused(n);
 }
 
+static void networks(void)
+{
+	long n = 0;
+
+	limit(RLIMIT_NOFILE, MANY_FILES);
+	while (open("/proc/self/ns/net", O_RDONLY) >= 0 && unshare(CLONE_NEWNET) == 0 &&
+	       socket(AF_INET, SOCK_DGRAM, 0) >= 0)
+		n++;
+	refused(n);
+}
+
 static void mappings(void)
 {
 	char *p =
@@ -1123,6 +1134,7 @@ static const struct {
 	{ "sysv_arrays", sysv_arrays, "[0-9]{3,}, then (ENOSPC|ENOMEM)" },
 	{ "sysv_messages", sysv_messages, "[0-9]{4,}, then (ENOSPC|ENOMEM)" },
 	{ "sysv_namespaces", sysv_namespaces, "[0-9]{3,}, then (EMFILE|ENFILE|ENOSPC|ENOMEM)" },
+	{ "networks", networks, "[0-9]{3,}, then (EMFILE|ENFILE|ENOSPC|ENOMEM)" },
 	{ "mappings", mappings, "[0-9]{4,}, then ENOMEM" },
 	{ "mapped_files", mapped_files, "[0-9]{3,}, then .*" },
 	{ "many_mappings", many_mappings, "0, then .*" },

@@ -37,6 +37,7 @@ struct receiver {
 static struct fsworld fs;
 static struct world memory;
 static struct mm *mm;
+static struct net_domain nets;
 static struct net *net;
 static struct socket *pair[2], *other[2];
 
@@ -46,11 +47,9 @@ static int setup(void **state)
 	world_mount(&fs, "/", world_ramfs(&fs, 0), 0);
 	world_create(&memory);
 	assert_int_equal(mm_create(&memory.host, &mm), 0);
-	net = net_new(&fs.mem, &net_policy_default, fs.vfs->user_ns);
-	assert_non_null(net);
-	if (!net->loop)
-		net->loop = loop_network_new(&fs.mem);
-	assert_non_null(net->loop);
+	net_domain_init(&nets, &fs.mem, fs.vfs->ns_numbers);
+	assert_int_equal(net_new(&nets, &net_policy_none, true, fs.vfs->user_ns, &net), 0);
+	assert_int_equal(net_prepare(net), 0);
 	alarm(PATIENCE);
 	return 0;
 }
@@ -58,7 +57,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	alarm(0);
-	net_free(net);
+	net_domain_clear(&nets);
+	ns_put(&net->ns);
+	net_domain_destroy(&nets);
 	mm_put(mm);
 	world_destroy(&memory);
 	world_close(&fs);
