@@ -216,8 +216,8 @@ static bool fs_is_shared(struct task *t)
 static bool tracer_unprivileged(struct task *t)
 {
 	sandbox_lock(t->sb);
-	bool unprivileged =
-	    task_traced(t) && !cred_ns_capable(t->tracee->cred, t->cred->user_ns, CAP_SYS_PTRACE);
+	bool unprivileged = task_traced(t) && t->tracee->cred &&
+			    !cred_ns_capable(t->tracee->cred, t->cred->user_ns, CAP_SYS_PTRACE);
 	sandbox_unlock(t->sb);
 	return unprivileged;
 }

@@ -16,6 +16,7 @@
 #include "kernel/fdtable.h"
 #include "kernel/nsproxy.h"
 #include "kernel/process.h"
+#include "kernel/ptrace/debugger.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 #include "kernel/tty/tty.h"
@@ -79,6 +80,7 @@ static int load(struct task *t, const struct spawn_request *rq, struct errmsg *e
 	file_put(exe);
 	if (err)
 		return errmsg_set(errmsg, -err, "%s: %s", rq->path, strerror(-err));
+	t->event.kind = EVENT_INTERRUPTED; /* it is in no call, whoever looks before it runs */
 	struct observer *o = t->sb->observer;
 	if (o)
 		o->ops->program(o, t, rq->path, rq->argv, rq->envp);
@@ -111,10 +113,13 @@ static int start(struct sandbox *sb, struct process *p, const struct spawn_reque
 		sandbox_lock(sb);
 		if (sb->console && rq->controlling)
 			tty_attach(sb->console, p);
+		if (rq->debugger)
+			err = debugger_attach(rq->debugger, t);
 		sandbox_unlock(sb);
-		if (rq->ready)
+		if (!err && rq->ready)
 			rq->ready(rq->ready_arg);
-		err = task_start(t, &t->sched);
+		if (!err)
+			err = task_start(t, &t->sched);
 	}
 	if (err)
 		task_free(t);

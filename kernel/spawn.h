@@ -9,6 +9,7 @@
 #include "util/errmsg.h"
 
 struct cred;
+struct debugger;
 struct file;
 struct path;
 struct sandbox;
@@ -27,6 +28,8 @@ struct spawn_request {
 	 * NULL: nobody is. */
 	void (*ready)(void *arg);
 	void *ready_arg;
+	/* Traces it, from before that instruction on; NULL: none. */
+	struct debugger *debugger;
 };
 
 /* Loads the program as the sandbox's main process and lets it run. Errors as execve(2), with a

@@ -147,7 +147,7 @@ bool ptrace_enters_call(struct task *t)
 	struct tracee *tr = t->tracee;
 
 	sandbox_lock(t->sb);
-	bool stops = tr->tracer && (tr->stops_at_calls || tr->emulates);
+	bool stops = task_traced(t) && (tr->stops_at_calls || tr->emulates);
 	if (stops) {
 		tr->skips = tr->emulates;
 		stop_with(t, TRACE_ENTERS, call_code(tr), TRACE_MESSAGE_ENTRY);
@@ -250,8 +250,8 @@ void ptrace_leaves_call(struct task *t)
 		tr->result = t->regs_replaced ? 0 : t->delivery.result;
 		show_result(t, -ENOSYS);
 	}
-	bool step = !told && tr->tracer && tr->steps && !tr->emulates;
-	if (!told && !step && tr->tracer && tr->stops_at_calls)
+	bool step = !told && task_traced(t) && tr->steps && !tr->emulates;
+	if (!told && !step && task_traced(t) && tr->stops_at_calls)
 		stop_with(t, TRACE_LEFT, call_code(tr), TRACE_MESSAGE_EXIT);
 	sandbox_unlock(t->sb);
 	if (step)

@@ -9,6 +9,7 @@
 
 #include "cred/cred.h"
 #include "kernel/process.h"
+#include "kernel/ptrace/debugger.h"
 #include "kernel/sandbox.h"
 
 int tracee_ready(struct task *t)
@@ -34,17 +35,24 @@ static void tracee_destroy(struct tracee *tr)
 	free(tr);
 }
 
-void tracee_free(struct task *t)
+/* `last`: with it, its process is gone. */
+static void drop(struct task *t, bool last)
 {
 	struct tracee *tr = t->tracee;
 
-	if (!tr)
-		return;
+	if (tr->debugger)
+		tr->debugger->ops->ended(tr->debugger, tr, last);
 	t->tracee = NULL;
 	list_del(&tr->node);
 	tr->pid->tracee = NULL;
 	cred_put(tr->cred);
 	tracee_destroy(tr);
+}
+
+void tracee_free(struct task *t)
+{
+	if (t->tracee)
+		drop(t, !t->process->nr_tasks);
 }
 
 void tracee_link(struct task *t, struct task *tracer, const struct cred *cred)
@@ -56,6 +64,13 @@ void tracee_link(struct task *t, struct task *tracer, const struct cred *cred)
 	tr->cred = cred_get(cred);
 	tr->pid->tracee = tr;
 	list_add(&tracer->tracees, &tr->node);
+}
+
+void tracee_link_debugger(struct task *t, struct debugger *d)
+{
+	lock_assert_held(&t->sb->lock);
+	t->tracee->debugger = d;
+	list_add(&d->tracees, &t->tracee->node);
 }
 
 /* Those that go on without a tracer do so as if it had never been, but for a group stop. */
@@ -91,6 +106,8 @@ void tracee_unlink(struct tracee *tr)
 	cred_put(tr->cred);
 	tr->cred = NULL;
 	tr->tracer = NULL;
+	tr->debugger = NULL;
+	tr->of_debugger = NULL;
 	tr->pid->tracee = NULL;
 	tr->seized = tr->stops_at_calls = tr->emulates = tr->steps = false;
 	tr->stop_due = tr->notice_due = tr->listens = false;
@@ -112,7 +129,10 @@ int tracee_fork(struct task *t, struct task *child, bool asked)
 	int err = tracee_ready(child);
 	if (err)
 		return err;
-	tracee_link(child, tr->tracer, tr->cred);
+	if (tr->debugger)
+		tracee_link_debugger(child, tr->debugger);
+	else
+		tracee_link(child, tr->tracer, tr->cred);
 	child->tracee->seized = tr->seized;
 	child->tracee->options = tr->options;
 	if (tr->seized)
@@ -127,6 +147,10 @@ void tracee_tell(struct tracee *tr, int code, int status)
 	struct task *t = tr->task;
 	siginfo_t si;
 
+	if (tr->debugger) {
+		tr->debugger->ops->stopped(tr->debugger, tr);
+		return;
+	}
 	siginfo_kernel(&si, SIGCHLD, code);
 	si.si_pid = tr->pid->nr;
 	si.si_uid = t ? t->cred->uid : process_cred(tr->process)->uid;
@@ -158,7 +182,7 @@ void ptrace_task_ended(struct task *t, const struct rusage_sum *used)
 	if (!tr)
 		return;
 	if (!tr->tracer) {
-		tracee_free(t);
+		drop(t, t->process->nr_tasks == 1);
 		return;
 	}
 	t->tracee = NULL;

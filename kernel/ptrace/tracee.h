@@ -8,7 +8,8 @@
  *
  * A tracer is a thread. What it asks of a thread it asks while that rests (kernel/park.h): the
  * registers are in the platform's context then, the memory stands still, and the stop says which
- * stage of its work the thread is at (kernel/ptrace/stop.c).
+ * stage of its work the thread is at (kernel/ptrace/stop.c). In its place there may be a debugger
+ * outside of the sandbox (kernel/ptrace/debugger.h).
  *
  * All fields are guarded by sandbox->lock.
  */
@@ -26,6 +27,7 @@
 #include "util/list.h"
 
 struct cred;
+struct debugger;
 
 /* What a thread that leaves a stop has left to do. */
 enum ptrace_stage {
@@ -40,10 +42,13 @@ enum ptrace_stage {
 };
 
 struct tracee {
-	struct task *tracer;     /* NULL: nobody traces it */
-	struct list node;        /* tracer->tracees */
-	struct cred *cred;       /* what the tracer was when it began; reference */
-	struct task *task;       /* NULL: it has ended, and its tracer has not waited for it */
+	/* one of them at most; NULLs: nobody traces it */
+	struct task *tracer;
+	struct debugger *debugger;
+	void *of_debugger; /* what that knows of it */
+	struct list node;  /* their `tracees` */
+	struct cred *cred; /* what the tracer was when it began; reference. A debugger's: NULL */
+	struct task *task; /* NULL: it has ended, and its tracer has not waited for it */
 	struct process *process; /* reference */
 	struct pid *pid;         /* of the thread; reference. Its field `tracee` leads here */
 	bool seized;
@@ -87,7 +92,7 @@ enum { TRACE_MESSAGE_ENTRY = 1, TRACE_MESSAGE_EXIT = 2 };
 /* Is it traced? */
 static inline bool task_traced(const struct task *t)
 {
-	return t->tracee && t->tracee->tracer;
+	return t->tracee && (t->tracee->tracer || t->tracee->debugger);
 }
 
 /* Is it in a stop before the call in its event is made? */
@@ -102,7 +107,7 @@ static inline bool tracee_stopped(const struct tracee *tr)
 	return tr->task && tr->stopped && tr->task->park & PARK_TRACE;
 }
 
-/* Of the thread with this number, alive or not: NULL: nobody traces it. */
+/* Of the thread with this number, alive or not: NULL: nobody in the sandbox traces it. */
 static inline struct tracee *pid_tracee(const struct pid *p)
 {
 	return p->tracee && p->tracee->tracer ? p->tracee : NULL;
@@ -111,7 +116,7 @@ static inline struct tracee *pid_tracee(const struct pid *p)
 /* Is it traced by a thread of its parent? */
 static inline bool tracee_is_child(const struct tracee *tr)
 {
-	return tr->tracer->process == tr->process->parent;
+	return tr->tracer && tr->tracer->process == tr->process->parent;
 }
 
 /* May stay although its process ends (kernel/park.c)? */
@@ -145,6 +150,7 @@ int tracee_ready(struct task *t);
 /* `tracer`, whose credentials `cred` were when it began, traces `t`, which is ready and
  * untraced. */
 void tracee_link(struct task *t, struct task *tracer, const struct cred *cred);
+void tracee_link_debugger(struct task *t, struct debugger *d);
 /* Nobody traces it any more: it goes on. What has ended is gone, or its parent's to wait for. */
 void tracee_unlink(struct tracee *tr);
 /* A new thread of the caller's making is traced by whoever traces the caller, if `asked`.
