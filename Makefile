@@ -63,7 +63,7 @@ PLATFORM_DIRS := platform/none
 endif
 
 # A folder's sources are whatever lies in it: a new file needs no line here.
-LIB_DIRS := util arch arch/$(ARCH) host platform $(PLATFORM_DIRS) mm cred fs fs/* ipc net kernel kernel/ptrace kernel/seccomp kernel/tty loader proc sys trace snapshot lib jail
+LIB_DIRS := util arch arch/$(ARCH) host platform $(PLATFORM_DIRS) mm cred fs fs/* ipc net kernel kernel/ptrace kernel/seccomp kernel/tty loader proc sys trace debug snapshot lib jail
 LIB_SRCS := $(sort $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.c) $(wildcard $(d)/*.S)))
 ifeq ($(PLATFORM_DIRS),platform/none)
 LIB_SRCS := $(filter-out platform/choose.c,$(LIB_SRCS))
@@ -86,7 +86,7 @@ help:
 lib: $(BUILD)/libhl.a
 
 # What runs once, or to tell somebody something, is better small than fast.
-COLD_DIRS := cli lib jail trace proc snapshot loader ipc kernel/ptrace kernel/seccomp kernel/tty
+COLD_DIRS := cli lib jail trace debug proc snapshot loader ipc kernel/ptrace kernel/seccomp kernel/tty
 COLD_FILES := kernel/coredump kernel/elfcore mm/dump net/netlink net/route net/sock_diag net/loop_save net/unix_save net/host_save
 $(COLD_DIRS:%=$(BUILD)/%/%.c.o) $(COLD_FILES:%=$(BUILD)/%.c.o): OPT := -Os
 

@@ -147,6 +147,7 @@ _hl() {
 			--root
 			--self-contained
 			--stack
+			--gdb
 			--stats
 			--strace
 			--strace=

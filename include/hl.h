@@ -373,6 +373,15 @@ enum hl_audit {
 HL_API void hl_config_set_audit(struct hl_config *cfg, enum hl_audit of, hl_output_fn *fn,
 				void *arg);
 
+/*
+ * Waits at [HOST]:PORT, HOST an address (none: 127.0.0.1), or at the path of a unix socket, which
+ * has a / in it, for a debugger that speaks GDB's remote serial protocol. The program stands still
+ * before its first instruction until the debugger lets it go on; a copy of a snapshot from when one
+ * comes. Whoever can connect can do whatever the sandbox can. NULL: none (default).
+ * docs/debugging.md has more.
+ */
+HL_API void hl_config_set_debugger(struct hl_config *cfg, const char *address);
+
 /* Count and time system calls, for hl_sandbox_each_call. Default: off. */
 HL_API void hl_config_set_stats(struct hl_config *cfg, bool on);
 

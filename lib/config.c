@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "debug/server.h"
 #include "fs/vfs.h"
 #include "host/hostcall.h"
 #include "lib/error.h"
@@ -126,6 +127,7 @@ void hl_config_free(struct hl_config *cfg)
 	strings_clear(&cfg->hidden);
 	mount_list_clear(&cfg->mounts);
 	free(cfg->platform);
+	free(cfg->debugger);
 	free(cfg->save_file);
 	free(cfg->save_output);
 	strings_clear(&cfg->modules);
@@ -515,6 +517,16 @@ void hl_config_set_strict_jail(struct hl_config *cfg, bool on)
 {
 	if (cfg)
 		cfg->jail_strict = on;
+}
+
+void hl_config_set_debugger(struct hl_config *cfg, const char *address)
+{
+	if (!cfg)
+		return;
+	const char *wrong = address ? debug_address_wrong(address) : NULL;
+	if (wrong)
+		config_invalid(cfg, wrong, address);
+	set_string(cfg, &cfg->debugger, address);
 }
 
 void hl_config_set_stats(struct hl_config *cfg, bool on)

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "cred/cred.h"
+#include "debug/server.h"
 #include "fs/file.h"
 #include "host/fscred.h"
 #include "host/hostcall.h"
@@ -365,6 +366,8 @@ static int start_program(struct hl_sandbox *sb, const struct hl_config *cfg,
 	rq.workdir = &workdir;
 	if (!e && !plan)
 		e = sandbox_wrap_stdio(sb, cfg->stdio, &rq);
+	if (!e && sb->debug)
+		e = debug_server_trace(sb->debug, sb->kernel, &rq.debugger);
 	int ret = e      ? error_set_errno(err, HL_SYSTEM, e, &errmsg)
 		  : plan ? tell_plan(sb, cfg, &from, plan, err)
 			 : run_program(sb, cfg, &from, &rq, err);
@@ -387,6 +390,21 @@ static int make_save_file(struct hl_sandbox *sb, const struct hl_config *cfg, st
 	int e = sb->save_file ? image_create_early(sb->save_file, &sb->save_options.early, &errmsg)
 			      : -ENOMEM;
 	return e ? error_set_errno(err, HL_SYSTEM, e, &errmsg) : 0;
+}
+
+static int open_debugger(struct hl_sandbox *sb, const struct hl_config *cfg, struct hl_error **err)
+{
+	struct errmsg errmsg = { "" };
+	int e = cfg->debugger ? debug_server_open(cfg->debugger, &sb->debug, &errmsg) : 0;
+
+	return e ? error_set_errno(err, HL_SYSTEM, e, &errmsg) : 0;
+}
+
+static int start_debugger(struct hl_sandbox *sb, struct hl_error **err)
+{
+	int e = sb->debug ? debug_server_start(sb->debug) : 0;
+
+	return e ? error_set(err, HL_SYSTEM, "no thread for a debugger: %s", strerror(-e)) : 0;
 }
 
 static int make_output(struct hl_sandbox *sb, struct hl_config *cfg, struct hl_error **err)
@@ -516,6 +534,8 @@ static int start(const struct hl_config *config, const struct instead *in, struc
 	if (!ret && !in->plan)
 		ret = publisher_open(cfg, &sb->publisher, err);
 	if (!ret && !in->plan)
+		ret = open_debugger(sb, cfg, err);
+	if (!ret && !in->plan)
 		ret = make_save_file(sb, cfg, err);
 	if (!ret)
 		ret = confine_first(sb, cfg, in, err);
@@ -534,6 +554,8 @@ static int start(const struct hl_config *config, const struct instead *in, struc
 	if (!ret)
 		ret = in->snap ? sandbox_start_copy(sb, cfg, in, err)
 			       : start_program(sb, cfg, in->plan, err);
+	if (!ret)
+		ret = start_debugger(sb, err);
 	if (!ret && !in->plan && !in->rest)
 		ret = sandbox_start_timer(sb, cfg->timeout_ms, err);
 	if (ret || in->plan)

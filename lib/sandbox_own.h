@@ -20,6 +20,7 @@
 #include "util/codec.h"
 
 struct audience;
+struct debug_server;
 struct errmsg;
 struct family;
 struct found_outside;
@@ -49,6 +50,7 @@ struct hl_sandbox {
 	struct net_policy *net_policy; /* NULL: a constant one */
 	struct netns *netns;           /* NULL: none */
 	struct publisher *publisher;   /* NULL: no port is published */
+	struct debug_server *debug;    /* NULL: no debugger is waited for */
 	struct output *output;         /* NULL: all of it goes to descriptors of the caller's */
 	int input_fd;                  /* ours; -1: a descriptor of the caller's */
 	struct calls *calls;

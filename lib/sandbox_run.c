@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cred/cred.h"
+#include "debug/server.h"
 #include "host/fscred.h"
 #include "host/hostcall.h"
 #include "host/netns.h"
@@ -310,6 +311,7 @@ static void destroy(struct hl_sandbox *sb)
 {
 	starter_free(sb->starter);
 	publisher_free(sb->publisher);
+	debug_server_free(sb->debug);
 	struct fscred_saved own;
 	bool saved = fscred_save(&own) == 0;
 
