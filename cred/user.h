@@ -20,6 +20,7 @@ enum user_count {
 	USER_INOTIFY_INSTANCES, /* fs.inotify.max_user_instances */
 	USER_INOTIFY_WATCHES,   /* fs.inotify.max_user_watches */
 	USER_SHM_LOCKED,        /* pages of SHM_LOCK: RLIMIT_MEMLOCK */
+	USER_MQUEUE_BYTES,      /* what POSIX message queues may come to hold: RLIMIT_MSGQUEUE */
 	USER_COUNTS
 };
 

@@ -92,6 +92,8 @@ struct file_ops {
 	int (*setfl)(struct file *f, unsigned flags);
 	/* signals can tell of its readiness (kernel/fasync.h) */
 	bool fasync;
+	/* A process has closed a descriptor of it, or ended with one. NULL: that is nothing. */
+	void (*flush)(struct file *f, struct caller *c);
 	/* Its last descriptor is closed, by a call of `c` and not by the end of a process: waits
 	 * as long as that call is to wait (SO_LINGER). 0, or -EINTR: it may be called again. NULL:
 	 * there is nothing to wait for. */

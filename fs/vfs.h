@@ -62,6 +62,7 @@ struct caller {
 	struct mm_host *mem;          /* where in-memory file systems get their pages */
 	uint64_t fsize_limit;         /* RLIMIT_FSIZE; UINT64_MAX: none */
 	uint64_t nofile_limit;        /* RLIMIT_NOFILE */
+	uint64_t msgqueue_limit;      /* RLIMIT_MSGQUEUE */
 	struct random_stream *random; /* NULL: the host's */
 	size_t done;     /* bytes that the transfer moved before it was frozen: kernel/resume.h */
 	uint64_t *place; /* in and out: the same of its place among those that wait */

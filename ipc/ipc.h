@@ -69,6 +69,26 @@ struct ipc_limits {
 	uint64_t shm_max, shm_all, shm_mni;
 	uint64_t msg_max, msg_mnb, msg_mni;
 	uint64_t sem_msl, sem_mns, sem_opm, sem_mni;
+	/* POSIX message queues: ipc/mqueue.h */
+	uint64_t mq_queues_max, mq_msg_max, mq_msgsize_max, mq_msg_default, mq_msgsize_default;
+};
+
+/* A process that is told of a message (mq_notify(2)): by number, and which one of those that had
+ * it, and which of its programs. */
+struct mq_process {
+	pid_t nr;
+	uint64_t started;
+	unsigned program;
+};
+struct mq_notify;
+
+/* What stands above: how a process is told. None of the locks of ipc/ is held. */
+struct mq_teller {
+	struct mq_process (*self)(struct caller *c);
+	/* Its number as the caller has it. */
+	pid_t (*number)(struct caller *c, const struct mq_process *p);
+	/* A message came, or (`removed`) none is waited for any more. */
+	void (*tell)(struct caller *c, const struct mq_notify *n, bool removed);
 };
 
 /* What the namespaces of a sandbox share. */
@@ -76,6 +96,7 @@ struct ipc_domain {
 	struct vfs *vfs;        /* constant, as all but the list */
 	struct mm_host *mem;    /* what objects are counted for */
 	pid_t (*current)(void); /* the process of the calling thread; 0: it is no guest's */
+	const struct mq_teller *teller;
 	_Atomic unsigned nr;
 	struct mutex lock;
 	struct list namespaces; /* lock */
@@ -92,14 +113,18 @@ struct ipc_namespace {
 	struct ipc_limits limits;
 	uint64_t shm_pages, sems, messages, message_bytes; /* in all objects together */
 	uint64_t places;                                   /* given to sleepers so far */
+
+	struct mount *queues; /* the file system of POSIX message queues; constant */
 };
 
 void ipc_domain_init(struct ipc_domain *d, struct vfs *vfs, struct mm_host *mem,
-		     pid_t (*current)(void));
+		     pid_t (*current)(void), const struct mq_teller *teller);
 void ipc_domain_destroy(struct ipc_domain *d);
 
-/* An empty one with Linux's limits. -ENOSPC: there are IPC_NS_MAX already. -ENOMEM. */
-int ipc_ns_new(struct ipc_domain *d, struct user_namespace *owner, struct ipc_namespace **out);
+/* An empty one with Linux's limits, made by `creator` (NULL: with the sandbox). -ENOSPC: there are
+ * IPC_NS_MAX already. -ENOMEM. */
+int ipc_ns_new(struct ipc_domain *d, struct user_namespace *owner, const struct cred *creator,
+	       struct ipc_namespace **out);
 /* Takes everything out, and sets the limits back. Nobody sleeps in it. */
 void ipc_ns_clear(struct ipc_namespace *ns);
 
@@ -175,16 +200,17 @@ struct ipc_sleep {
 	struct list node;
 	struct sleeper *sleeper;
 	uint64_t place;
+	int nice;       /* the lowest come first */
 	int64_t status; /* IPC_ASLEEP, or the result that somebody else gave */
 };
 #define IPC_ASLEEP INT64_MAX
 
-/* In the order in which they came, however they came back from a freeze. */
-void ipc_sleep_begin(struct ipc_namespace *ns, struct caller *c, struct list *queue,
-		     struct ipc_sleep *s);
+/* In the order in which they came, however they came back from a freeze. `places`: given so far;
+ * the lock of the objects is held. */
+void ipc_sleep_begin(uint64_t *places, struct caller *c, struct list *queue, struct ipc_sleep *s);
 /* One sleep; the lock is given up meanwhile. IPC_ASLEEP: look again. Else the result; the entry is
  * in no list any more: what somebody gave it, or -EINTR, -ETIMEDOUT. */
-int64_t ipc_sleep_wait(struct ipc_namespace *ns, struct caller *c, struct ipc_sleep *s,
+int64_t ipc_sleep_wait(struct mutex *lock, struct caller *c, struct ipc_sleep *s,
 		       uint64_t deadline);
 /* Ends the sleep of another with a result. */
 void ipc_sleep_end(struct ipc_sleep *s, int64_t status);

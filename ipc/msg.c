@@ -230,9 +230,9 @@ static int wait_for_room(struct ipc_namespace *ns, struct caller *c, struct msg_
 	struct msg_sender s = { .size = size };
 	int64_t r;
 
-	ipc_sleep_begin(ns, c, &q->senders, &s.s);
+	ipc_sleep_begin(&ns->places, c, &q->senders, &s.s);
 	do {
-		r = ipc_sleep_wait(ns, c, &s.s, DEADLINE_NONE);
+		r = ipc_sleep_wait(&ns->lock, c, &s.s, DEADLINE_NONE);
 	} while (r == IPC_ASLEEP);
 	return (int)r;
 }
@@ -341,9 +341,9 @@ static int wait_for_message(struct ipc_namespace *ns, struct caller *c, struct m
 {
 	int64_t status;
 
-	ipc_sleep_begin(ns, c, &q->receivers, &r->s);
+	ipc_sleep_begin(&ns->places, c, &q->receivers, &r->s);
 	do {
-		status = ipc_sleep_wait(ns, c, &r->s, DEADLINE_NONE);
+		status = ipc_sleep_wait(&ns->lock, c, &r->s, DEADLINE_NONE);
 	} while (status == IPC_ASLEEP);
 	return (int)status;
 }

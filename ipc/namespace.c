@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/mount.h"
 #include "ipc/ipc.h"
+#include "ipc/mqueue.h"
 #include "ipc/msg.h"
 #include "ipc/sem.h"
 #include "ipc/shm.h"
@@ -23,12 +25,17 @@ static const struct ipc_limits defaults = {
 	.sem_mns = 1024000000,
 	.sem_opm = 500,
 	.sem_mni = 32000,
+	.mq_queues_max = 256,
+	.mq_msg_max = 10,
+	.mq_msgsize_max = 8192,
+	.mq_msg_default = 10,
+	.mq_msgsize_default = 8192,
 };
 
 void ipc_domain_init(struct ipc_domain *d, struct vfs *vfs, struct mm_host *mem,
-		     pid_t (*current)(void))
+		     pid_t (*current)(void), const struct mq_teller *teller)
 {
-	*d = (struct ipc_domain){ .vfs = vfs, .mem = mem, .current = current };
+	*d = (struct ipc_domain){ .vfs = vfs, .mem = mem, .current = current, .teller = teller };
 	mutex_init(&d->lock, LOCK_IPC_LIST);
 	list_init(&d->namespaces);
 }
@@ -39,7 +46,7 @@ void ipc_domain_destroy(struct ipc_domain *d)
 		mutex_destroy(&d->lock);
 }
 
-void ipc_ns_clear(struct ipc_namespace *ns)
+static void clear_objects(struct ipc_namespace *ns)
 {
 	shm_clear(ns);
 	sem_clear(ns);
@@ -55,6 +62,12 @@ void ipc_ns_clear(struct ipc_namespace *ns)
 	ipc_unlock(ns);
 }
 
+void ipc_ns_clear(struct ipc_namespace *ns)
+{
+	clear_objects(ns);
+	mqueue_clear(ns);
+}
+
 static void ipc_ns_release(struct ns_common *common)
 {
 	struct ipc_namespace *ns = container_of(common, struct ipc_namespace, ns);
@@ -63,14 +76,16 @@ static void ipc_ns_release(struct ns_common *common)
 	mutex_lock(&d->lock);
 	list_del(&ns->node);
 	mutex_unlock(&d->lock);
-	ipc_ns_clear(ns);
+	clear_objects(ns);
+	mqueue_fs_end(ns);
 	mutex_destroy(&ns->lock);
 	mm_host_uncharge(d->mem, sizeof *ns);
 	d->nr--;
 	free(ns);
 }
 
-int ipc_ns_new(struct ipc_domain *d, struct user_namespace *owner, struct ipc_namespace **out)
+int ipc_ns_new(struct ipc_domain *d, struct user_namespace *owner, const struct cred *creator,
+	       struct ipc_namespace **out)
 {
 	if (atomic_fetch_add(&d->nr, 1) >= IPC_NS_MAX) {
 		d->nr--;
@@ -78,6 +93,13 @@ int ipc_ns_new(struct ipc_domain *d, struct user_namespace *owner, struct ipc_na
 	}
 	bool room = mm_host_charge(d->mem, sizeof(struct ipc_namespace));
 	struct ipc_namespace *ns = room ? calloc(1, sizeof *ns) : NULL;
+	if (ns) {
+		ns->domain = d;
+		if (mqueue_fs_new(ns, creator)) {
+			free(ns);
+			ns = NULL;
+		}
+	}
 	if (!ns) {
 		if (room)
 			mm_host_uncharge(d->mem, sizeof *ns);
@@ -85,7 +107,6 @@ int ipc_ns_new(struct ipc_domain *d, struct user_namespace *owner, struct ipc_na
 		return -ENOMEM;
 	}
 	ns_init(&ns->ns, NS_IPC, d->vfs->ns_numbers, owner, ipc_ns_release);
-	ns->domain = d;
 	mutex_init(&ns->lock, LOCK_IPC);
 	ipc_ns_clear(ns);
 	mutex_lock(&d->lock);
@@ -115,6 +136,7 @@ static void save_namespace(struct saver *s, struct ipc_namespace *ns)
 	shm_save(s, ns);
 	sem_save(s, ns);
 	msg_save(s, ns);
+	mqueue_save(s, ns);
 }
 
 static int load_namespace(struct loader *l, struct decoder *in, struct ipc_namespace *ns)
@@ -135,7 +157,9 @@ static int load_namespace(struct loader *l, struct decoder *in, struct ipc_names
 		err = sem_load(l, in, ns);
 	if (!err)
 		err = msg_load(l, in, ns);
-	return err == -EBADMSG || in->failed ? loader_damaged(l, "System V IPC") : err;
+	if (!err)
+		err = mqueue_load(l, in, ns);
+	return err == -EBADMSG || in->failed ? loader_damaged(l, "an IPC namespace") : err;
 }
 
 static int ipc_ns_save(struct saver *s, void *object)
@@ -155,7 +179,7 @@ static int ipc_ns_load(struct loader *l, void **out)
 {
 	const struct caller *c = l->caller;
 	struct ipc_namespace *ns, *first = l->ipc;
-	int err = ipc_ns_new(first->domain, c->cred->user_ns, &ns);
+	int err = ipc_ns_new(first->domain, c->cred->user_ns, c->cred, &ns);
 
 	if (err)
 		return err;

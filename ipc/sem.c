@@ -397,10 +397,10 @@ static int64_t sleep_for(struct ipc_namespace *ns, struct caller *c, struct sem_
 	bool complex = w->alters && w->nr > 1;
 	int64_t r;
 
-	ipc_sleep_begin(ns, c, w->alters ? &a->altering : &a->constant, &w->s);
+	ipc_sleep_begin(&ns->places, c, w->alters ? &a->altering : &a->constant, &w->s);
 	a->nr_complex += complex;
 	do {
-		r = ipc_sleep_wait(ns, c, &w->s, deadline);
+		r = ipc_sleep_wait(&ns->lock, c, &w->s, deadline);
 	} while (r == IPC_ASLEEP);
 	/* who ended the sleep has counted, and may have freed the array */
 	if (w->s.status == IPC_ASLEEP)

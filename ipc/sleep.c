@@ -12,27 +12,29 @@ int64_t ipc_now(const struct ipc_namespace *ns)
 	return (int64_t)(guest_clock_ns(ns->domain->mem->clock, CLOCK_REALTIME) / NSEC_PER_SEC);
 }
 
-void ipc_sleep_begin(struct ipc_namespace *ns, struct caller *c, struct list *queue,
-		     struct ipc_sleep *s)
+static bool comes_later(const struct ipc_sleep *a, const struct ipc_sleep *b)
 {
-	lock_assert_held(&ns->lock);
+	return a->nice != b->nice ? a->nice > b->nice : a->place > b->place;
+}
+
+void ipc_sleep_begin(uint64_t *places, struct caller *c, struct list *queue, struct ipc_sleep *s)
+{
 	struct ipc_sleep *o = container_of(queue->prev, struct ipc_sleep, node);
 
 	s->sleeper = c->sleeper;
 	s->status = IPC_ASLEEP;
-	s->place = *c->place ? *c->place : ++ns->places;
+	s->place = *c->place ? *c->place : ++*places;
 	*c->place = 0;
-	while (&o->node != queue && o->place > s->place)
+	while (&o->node != queue && comes_later(o, s))
 		o = container_of(o->node.prev, struct ipc_sleep, node);
 	list_add(&o->node, &s->node);
 }
 
-int64_t ipc_sleep_wait(struct ipc_namespace *ns, struct caller *c, struct ipc_sleep *s,
-		       uint64_t deadline)
+int64_t ipc_sleep_wait(struct mutex *lock, struct caller *c, struct ipc_sleep *s, uint64_t deadline)
 {
-	ipc_unlock(ns);
+	mutex_unlock(lock);
 	int err = sleeper_wait(s->sleeper, deadline);
-	ipc_lock(ns);
+	mutex_lock(lock);
 	if (s->status != IPC_ASLEEP) {
 		sleeper_got(s->sleeper);
 		return s->status;

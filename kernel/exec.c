@@ -159,6 +159,7 @@ static void switch_identity(struct task *t, struct exec_image *image)
 	p->exe = image->exe;
 	image->exe = NULL;
 	p->did_exec = true;
+	p->programs++;
 	p->dumpable = image->dumpable ? 1 : 0;
 	struct cred *old_cred = t->cred;
 	t->cred = image->cred;

@@ -133,13 +133,15 @@ struct fdtable *fdtable_get(struct fdtable *ft)
 	return ft;
 }
 
-/* fcntl(2): closing any descriptor of a file gives up all locks the process has on it. Their owner
- * is the table. */
-static void drop_posix_locks(struct fdtable *ft, struct file *f, struct caller *c)
+/* A descriptor is closed. fcntl(2): with any of a file the process gives up all locks it has on
+ * it. Their owner is the table. */
+static void flush(struct fdtable *ft, struct file *f, struct caller *c)
 {
 	struct lock_table *locks = c->fs->vfs->locks;
 	struct inode_id id;
 
+	if (f->ops->flush)
+		f->ops->flush(f, c);
 	if (lock_table_used(locks) && file_identify(f, &id) == 0)
 		lock_release(locks, &id, LOCK_POSIX, ft);
 }
@@ -148,7 +150,7 @@ static void drop_posix_locks(struct fdtable *ft, struct file *f, struct caller *
 static void release(struct fdtable *ft, struct file *f, struct caller *c)
 {
 	if (c)
-		drop_posix_locks(ft, f, c);
+		flush(ft, f, c);
 	file_put(f);
 }
 
@@ -302,7 +304,7 @@ struct file *fd_remove(struct fdtable *ft, struct caller *c, int fd)
 	struct file *f = remove_locked(ft, fd);
 	mutex_unlock(&ft->lock);
 	if (f)
-		drop_posix_locks(ft, f, c);
+		flush(ft, f, c);
 	return f;
 }
 

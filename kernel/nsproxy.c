@@ -38,7 +38,7 @@ static struct ns_common *first_ipc(struct sandbox *sb)
 {
 	struct ipc_namespace *ns;
 
-	return ipc_ns_new(&sb->ipc, sb->vfs->user_ns, &ns) ? NULL : &ns->ns;
+	return ipc_ns_new(&sb->ipc, sb->vfs->user_ns, NULL, &ns) ? NULL : &ns->ns;
 }
 
 /* The one that the sandbox's policy is about, and whose refusals are told. */
@@ -134,7 +134,7 @@ static int copy_uts(struct nsproxy *p, const struct cred *cred)
 static int copy_ipc(struct nsproxy *p, const struct cred *cred)
 {
 	struct ipc_namespace *ipc;
-	int err = ipc_ns_new(nsproxy_ipc(p)->domain, cred->user_ns, &ipc);
+	int err = ipc_ns_new(nsproxy_ipc(p)->domain, cred->user_ns, cred, &ipc);
 
 	return err ? err : replace(p, &ipc->ns);
 }

@@ -58,6 +58,7 @@ struct process {
 	struct pid *tty_old_pgrp;
 	bool session_leader;
 	bool did_exec;
+	unsigned programs; /* how many it has executed */
 	_Atomic bool subreaper;
 	pid_t forked_by; /* tid of the parent's thread that made it (__WNOTHREAD) */
 	int exit_signal; /* to the parent; SIGCHLD; 0: none */

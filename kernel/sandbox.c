@@ -4,6 +4,7 @@
  * sandbox_destroy() matters: tasks end first, then what they may have left open, and the memory
  * goes last.
  */
+#include "kernel/mq_notify.h"
 #include "kernel/sandbox.h"
 
 #include <errno.h>
@@ -213,7 +214,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 		    min64((uint64_t)sysconf(_SC_PHYS_PAGES) * PAGE_SIZE, memory_limit(sb));
 		sb->vfs->mapped.max = sb->vfs->files.max =
 		    sb->limits.files ? sb->limits.files : FILES_UNLIMITED;
-		ipc_domain_init(&sb->ipc, sb->vfs, &sb->mem, task_current_process);
+		ipc_domain_init(&sb->ipc, sb->vfs, &sb->mem, task_current_process, &mq_teller);
 		net_domain_init(&sb->nets, &sb->mem, sb->vfs->ns_numbers);
 		err = create_namespaces(sb);
 	}

@@ -201,6 +201,7 @@ static inline struct caller task_caller(struct task *t)
 		.mem = task_mem(t),
 		.fsize_limit = task_fsize_limit(t),
 		.nofile_limit = task_nofile_limit(t),
+		.msgqueue_limit = process_rlimit(t->process, RLIMIT_MSGQUEUE),
 		.random = &t->random,
 		.done = t->resume.done,
 		.place = &t->resume.place,

@@ -92,6 +92,8 @@ struct host_sock {
 	const struct host_rules *rules;
 	int fd;         /* of the host, O_NONBLOCK */
 	uint32_t inode; /* 0: nobody has asked yet; guarded by net->lock */
+	/* net/netlink_inbox.c; NULL: it is no socket of the routing netlink */
+	struct netlink_inbox *inbox;
 };
 
 static inline struct host_sock *host_sock_of(struct socket *s)

@@ -173,5 +173,11 @@ int netlink_create(struct net *net, struct caller *c, int type, int protocol, un
 		return create_uevent(net, c, type, flags, out);
 	if (protocol != NETLINK_ROUTE)
 		return -EPROTONOSUPPORT;
-	return host_sock_create(net, c, &netlink_rules, AF_NETLINK, type, protocol, flags, out);
+	int err = host_sock_create(net, c, &netlink_rules, AF_NETLINK, type, protocol, flags, out);
+	if (err)
+		return err;
+	err = netlink_add_inbox(*out);
+	if (err)
+		file_put(&(*out)->file);
+	return err;
 }

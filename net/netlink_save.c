@@ -67,6 +67,7 @@ static int netlink_save(struct saver *s, void *object)
 		encode(&s->out, getsockopt(fd, kept[i].level, kept[i].name, &value, &len) == 0);
 		encode_signed(&s->out, value);
 	}
+	netlink_inbox_save(&s->out, so);
 	encode(&s->out, socket_is_sock_diag(so));
 	if (socket_is_sock_diag(so))
 		sock_diag_save(&s->out, so);
@@ -106,6 +107,8 @@ static int load_state(struct loader *l, struct socket *so)
 			(void)so->ops->setsockopt(so, c, kept[i].level, kept[i].name, &value,
 						  sizeof value);
 	}
+	if (!err)
+		err = netlink_inbox_load(l, so);
 	bool answers = decode_bool(&l->in);
 	/* one of the host's here knows no answers of ours */
 	return err || !answers || !socket_is_sock_diag(so) ? err : sock_diag_load(l, so);

@@ -634,6 +634,16 @@ bool socket_is_sock_diag(const struct socket *s)
 	return s->ops == &diag_ops;
 }
 
+void sock_diag_deliver(struct socket *s, const void *data, size_t len)
+{
+	struct diag_sock *d = diag_of(s);
+
+	mutex_lock(&d->lock);
+	enqueue(d, data, len);
+	mutex_unlock(&d->lock);
+	waitqueue_wake_all(&d->wait, POLL_READ);
+}
+
 bool sock_diag_dumps(struct socket *s)
 {
 	return diag_of(s)->dump.active;

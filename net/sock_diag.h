@@ -20,6 +20,8 @@ int sock_diag_create(struct net *net, struct caller *c, int type, int protocol, 
 /* In snapshots: the answers that wait. */
 bool socket_is_sock_diag(const struct socket *s);
 /* The calls below: of such a one. */
+/* Puts a message of the kernel's own into it. */
+void sock_diag_deliver(struct socket *s, const void *data, size_t len);
 bool sock_diag_dumps(struct socket *s); /* is it in the middle of a dump? */
 void sock_diag_save(struct encoder *out, struct socket *s);
 int sock_diag_load(struct loader *l, struct socket *s);

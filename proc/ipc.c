@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "ipc/mqueue.h"
 #include "ipc/msg.h"
 #include "ipc/sem.h"
 #include "ipc/shm.h"
@@ -104,4 +105,10 @@ const struct proc_ipc_limit proc_ipc_limits[] = {
 	[PROC_MSGMNB] = LIMIT(msg_mnb, 1, 0, INT_MAX),
 	[PROC_MSGMNI] = LIMIT(msg_mni, 1, 0, IPC_PLACES),
 	[PROC_SEM] = LIMIT(sem_msl, 4, 0, INT_MAX),
+	/* those of Linux's ipc/mq_sysctl.c */
+	[PROC_MQ_QUEUES] = LIMIT(mq_queues_max, 1, 0, INT_MAX),
+	[PROC_MQ_MSG] = LIMIT(mq_msg_max, 1, 1, MQ_HARD_MSGMAX),
+	[PROC_MQ_MSGSIZE] = LIMIT(mq_msgsize_max, 1, 128, MQ_HARD_MSGSIZE),
+	[PROC_MQ_MSG_DEFAULT] = LIMIT(mq_msg_default, 1, 1, MQ_HARD_MSGMAX),
+	[PROC_MQ_MSGSIZE_DEFAULT] = LIMIT(mq_msgsize_default, 1, 128, MQ_HARD_MSGSIZE),
 };

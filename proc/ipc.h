@@ -13,6 +13,11 @@ enum proc_ipc_limit_id {
 	PROC_MSGMNB,
 	PROC_MSGMNI,
 	PROC_SEM,
+	PROC_MQ_QUEUES,
+	PROC_MQ_MSG,
+	PROC_MQ_MSGSIZE,
+	PROC_MQ_MSG_DEFAULT,
+	PROC_MQ_MSGSIZE_DEFAULT,
 };
 
 /* `nr` numbers of struct ipc_limits, and what they may be set to. */

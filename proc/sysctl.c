@@ -388,6 +388,15 @@ static const struct pseudo_entry epoll_entries[] = { NUMBER("max_user_watches",
 							    EPOLL_MAX_USER_WATCHES) };
 static const struct pseudo_dir epoll_dir = { PSEUDO_TABLE(epoll_entries) };
 
+static const struct pseudo_entry mqueue_entries[] = {
+	PROC_IPC_LIMIT("msg_default", PROC_MQ_MSG_DEFAULT),
+	PROC_IPC_LIMIT("msg_max", PROC_MQ_MSG),
+	PROC_IPC_LIMIT("msgsize_default", PROC_MQ_MSGSIZE_DEFAULT),
+	PROC_IPC_LIMIT("msgsize_max", PROC_MQ_MSGSIZE),
+	PROC_IPC_LIMIT("queues_max", PROC_MQ_QUEUES),
+};
+static const struct pseudo_dir mqueue_dir = { PSEUDO_TABLE(mqueue_entries) };
+
 static const struct pseudo_entry fs_entries[] = {
 	FIXED("overflowgid", "65534"),
 	FIXED("overflowuid", "65534"),
@@ -400,6 +409,7 @@ static const struct pseudo_entry fs_entries[] = {
 	NUMBER("pipe-user-pages-soft", PIPE_USER_PAGES_SOFT),
 	DIRECTORY("epoll", epoll_dir),
 	DIRECTORY("inotify", inotify_dir),
+	DIRECTORY("mqueue", mqueue_dir),
 	{ "protected_fifos", S_IFREG | 0444, .show = show_protection,
 	  .arg = (void *)PROTECTED_FIFOS },
 	{ "protected_hardlinks", S_IFREG | 0444, .show = show_protection,

@@ -10,6 +10,7 @@
 #include "fs/inotify.h"
 #include "fs/ramfs/save.h"
 #include "fs/saved.h"
+#include "ipc/mqueue.h"
 #include "kernel/fasync.h"
 #include "kernel/fork.h"
 #include "kernel/freeze.h"
@@ -53,7 +54,8 @@ static const struct saved_kind *const kinds[] = {
 	&loop_links_saved,  &pty_saved,     &pty_line_saved, &locks_kind,       &inotify_saved,
 	&vfork_saved,       &host_saved,    &nsproxy_kind,   &namespace_kind,   &host_stream_saved,
 	&proc_mem_saved,    &netlink_saved, &ns_file_saved,  &tree_saved,       &ipc_ns_saved,
-	&sem_undo_saved,    &fs_file_saved, &seccomp_saved,  &listener_saved,   NULL,
+	&sem_undo_saved,    &fs_file_saved, &seccomp_saved,  &listener_saved,   &mqueue_saved,
+	&mqueue_file_saved, NULL,
 };
 
 static int load_info(struct snapshot *snap, struct errmsg *errmsg)

@@ -77,6 +77,7 @@ static void save_fields(struct saver *s, struct process *p)
 	encode_signed(out, p->exit_code);
 	encode(out, p->session_leader);
 	encode(out, p->did_exec);
+	encode(out, p->programs);
 	encode(out, p->subreaper);
 	encode_signed(out, p->forked_by);
 	encode_signed(out, p->exit_signal);
@@ -199,6 +200,7 @@ static void load_fields(struct decoder *in, struct process *p, struct process_lo
 	p->exit_code = (int)decode_between(in, 0, 0xffff);
 	p->session_leader = decode_bool(in);
 	p->did_exec = decode_bool(in);
+	p->programs = (unsigned)decode_max(in, UINT32_MAX);
 	p->subreaper = decode_bool(in);
 	p->forked_by = (pid_t)decode_between(in, 0, INT_MAX);
 	p->exit_signal = (int)decode_between(in, -1, NSIGNALS);

@@ -16,6 +16,7 @@
 #include "fs/ramfs/ramfs.h"
 #include "fs/ramfs/save.h"
 #include "fs/saved_place.h"
+#include "ipc/mqueue.h"
 #include "kernel/sandbox.h"
 #include "kernel/tty/pty.h"
 #include "proc/proc.h"
@@ -138,6 +139,21 @@ static int make_devpts(struct loader *l, struct filesystem **out)
 	return pty_instance_create(sb, &o, out);
 }
 
+static void save_mqueue(struct saver *s, struct filesystem *fs)
+{
+	encode(&s->out, ipc_ns_number(s, mqueue_fs_namespace(fs)));
+}
+
+static int find_mqueue(struct loader *l, struct filesystem **out)
+{
+	struct ipc_namespace *ns;
+	int err = ipc_ns_of_number(l, decode(&l->in), &ns);
+
+	if (!err)
+		*out = mqueue_fs_get(ns);
+	return err;
+}
+
 static int find_nsfs(struct loader *l, struct filesystem **out)
 {
 	const struct sandbox *sb = l->sandbox;
@@ -174,6 +190,7 @@ static const struct made_type types[] = {
 	{ "sysfs", save_sysfs, make_sysfs },
 	{ "devpts", save_devpts, make_devpts },
 	{ "nsfs", NULL, find_nsfs },
+	{ "mqueue", save_mqueue, find_mqueue },
 	{ "overlay", save_overlay, NULL },
 };
 #define NR_TYPES (sizeof types / sizeof *types)
@@ -248,6 +265,10 @@ static int add_fs(struct saver *s, struct filesystem *fs, unsigned depth)
 	if ((!fs->place && !type_number(fs->type)) || depth > DEPTH_MAX)
 		return errmsg_set(s->errmsg, ENOTSUP,
 				  "a %s is mounted, which a snapshot cannot hold yet", fs->type);
+	if (strcmp(fs->type, "mqueue") == 0 && !mqueue_fs_namespace(fs))
+		return errmsg_set(s->errmsg, ENOTSUP,
+				  "message queues are mounted whose IPC namespace is gone, which a "
+				  "snapshot cannot hold yet");
 	if (!fs->place && overlay_upper(fs))
 		err = add_layers(s, fs, depth);
 	if (!err)

@@ -16,6 +16,7 @@
 #include "fs/devfs.h"
 #include "fs/ramfs/save.h"
 #include "fs/mount.h"
+#include "ipc/mqueue.h"
 #include "kernel/nsproxy.h"
 #include "kernel/tty/pty.h"
 #include "proc/proc.h"
@@ -248,12 +249,25 @@ static struct user_namespace *users_of_net(struct task *t)
 	return t->nsproxy->ns[NS_NET]->owner;
 }
 
+static struct user_namespace *users_of_ipc(struct task *t)
+{
+	return nsproxy_ipc(t->nsproxy)->ns.owner;
+}
+
+/* The queues of the caller's IPC namespace, wherever they are mounted. */
+static int mqueue_find_fs(struct fs_context *fc, struct task *t, struct filesystem **out)
+{
+	*out = mqueue_fs_get(nsproxy_ipc(t->nsproxy));
+	return 0;
+}
+
 static const struct fs_type types[] = {
 	{ "tmpfs", tmpfs_parse, tmpfs_create, tmpfs_reconfigure, own_users, false },
 	{ "proc", NULL, proc_create, NULL, users_of_pids, true },
 	{ "sysfs", NULL, sysfs_find, NULL, users_of_net, true },
 	{ "devtmpfs", tmpfs_parse, devtmpfs_find, NULL, NULL, false },
 	{ "devpts", devpts_parse, devpts_make, NULL, own_users, false },
+	{ "mqueue", NULL, mqueue_find_fs, NULL, users_of_ipc, false },
 	{ "overlay", overlay_fs_parse, overlay_fs_create, overlay_fs_reconfigure, own_users,
 	  false },
 };

@@ -139,6 +139,8 @@
 	  "the IPC namespaces of a sandbox", "ipc/ipc.h")                                          \
 	X(IPC, 85, LOCK_SHORT,                                                                     \
 	  "the System V objects of an IPC namespace, its limits", "ipc/ipc.h")                     \
+	X(MQUEUE, 85, LOCK_SHORT,                                                                  \
+	  "the POSIX message queues of an IPC namespace", "ipc/mqueue.h")                          \
 	X(BUDGET, 86, LOCK_SHORT,                                                                  \
 	  "the thread that measures memory", "mm/budget.c")                                        \
 	X(FUTEX_BUCKET, 88, LOCK_BY_ADDRESS,                                                       \

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <mqueue.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -950,6 +951,28 @@ static void sysv_messages(void)
 	refused(n);
 }
 
+static void posix_queues(void)
+{
+	struct mq_attr a = { .mq_maxmsg = 65536, .mq_msgsize = 8192 };
+	static char text[8192];
+	char name[32];
+	long n = 0;
+
+	limit(RLIMIT_MSGQUEUE, RLIM_INFINITY);
+	for (int i = 0;; i++) {
+		snprintf(name, sizeof name, "/bomb-%d", i);
+		mqd_t q = mq_open(name, O_CREAT | O_RDWR | O_NONBLOCK, 0600, &a);
+		if (q < 0)
+			break;
+		while (mq_send(q, text, sizeof text, (unsigned)n % 32768) == 0)
+			n++;
+		if (errno != EAGAIN)
+			break;
+		close(q);
+	}
+	refused(n);
+}
+
 static void sysv_namespaces(void)
 {
 	long n = 0;
@@ -1133,6 +1156,7 @@ static const struct {
 	{ "sysv_segments", sysv_segments, "[0-9]{2,}, then (ENOSPC|ENOMEM)|killed by signal 9" },
 	{ "sysv_arrays", sysv_arrays, "[0-9]{3,}, then (ENOSPC|ENOMEM)" },
 	{ "sysv_messages", sysv_messages, "[0-9]{4,}, then (ENOSPC|ENOMEM)" },
+	{ "posix_queues", posix_queues, "[0-9]{4,}, then (ENOSPC|EMFILE|ENOMEM)" },
 	{ "sysv_namespaces", sysv_namespaces, "[0-9]{3,}, then (EMFILE|ENFILE|ENOSPC|ENOMEM)" },
 	{ "networks", networks, "[0-9]{3,}, then (EMFILE|ENFILE|ENOSPC|ENOMEM)" },
 	{ "mappings", mappings, "[0-9]{4,}, then ENOMEM" },
