@@ -12,6 +12,7 @@
 #include <sys/sysmacros.h>
 
 #include "cred/user.h"
+#include "cred/user_ns.h"
 #include "fs/generic.h"
 #include "fs/mount.h"
 #include "fs/saved.h"
@@ -669,7 +670,8 @@ static void destroy(struct filesystem *fs)
 
 static const struct filesystem_ops mqueue_fs_ops = { .destroy = destroy };
 
-int mqueue_fs_new(struct ipc_namespace *ns, const struct cred *creator)
+int mqueue_fs_new(struct ipc_namespace *ns, struct user_namespace *users,
+		  const struct cred *creator)
 {
 	struct ipc_domain *d = ns->domain;
 	struct mqueue_fs *m = NULL;
@@ -683,6 +685,8 @@ int mqueue_fs_new(struct ipc_namespace *ns, const struct cred *creator)
 		return -ENOMEM;
 	filesystem_init(&m->fs, &mqueue_fs_ops, "mqueue", FS_NODEV);
 	m->fs.dev = vfs_new_dev(d->vfs);
+	if (!user_ns_is_first(users))
+		m->fs.user_ns = container_of(ns_get(&users->ns), struct user_namespace, ns);
 	m->domain = d;
 	m->ns = ns;
 	mutex_init(&m->lock, LOCK_MQUEUE);

@@ -95,7 +95,7 @@ int ipc_ns_new(struct ipc_domain *d, struct user_namespace *owner, const struct 
 	struct ipc_namespace *ns = room ? calloc(1, sizeof *ns) : NULL;
 	if (ns) {
 		ns->domain = d;
-		if (mqueue_fs_new(ns, creator)) {
+		if (mqueue_fs_new(ns, owner, creator)) {
 			free(ns);
 			ns = NULL;
 		}

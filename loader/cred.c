@@ -2,8 +2,8 @@
 /*
  * What execve(2) does to credentials: set-user-ID and set-group-ID files, capabilities attached to
  * files, and the rules of capabilities(7), "Transformation of capabilities during execve()", in the
- * order of Linux's security/commoncap.c. Capabilities of the host's files are not looked at: a
- * guest that may not use them on the host could do nothing with them here either.
+ * order of Linux's security/commoncap.c. What the host's files have counts as far as the monitor
+ * itself has it: a guest that may not use a capability on the host could do nothing with it here.
  */
 #include "loader/cred.h"
 
@@ -41,6 +41,12 @@ static bool mount_allows(struct caller *c, const struct file *exe)
 	       user_ns_is_within(c->cred->user_ns, filesystem_users(m->fs, m->vfs));
 }
 
+/* Does a file of the host's promise what the monitor cannot do? */
+static bool beyond_monitor(const struct caller *c, const struct inode *i, uint64_t caps)
+{
+	return i->fs->flags & FS_CHECKS_ACCESS && caps & ~c->fs->vfs->monitor->cap_permitted;
+}
+
 /* 0: also where there are none. -EINVAL: no layout that is known (linux/capability.h). */
 static int read_file_caps(struct caller *c, struct file *exe, struct file_caps *out)
 {
@@ -48,7 +54,8 @@ static int read_file_caps(struct caller *c, struct file *exe, struct file_caps *
 	struct inode *i = file_inode(exe);
 
 	*out = (struct file_caps){ 0 };
-	if (!i || !mount_allows(c, exe) || !i->ops->getxattr || i->fs->flags & FS_CHECKS_ACCESS)
+	if (!i || !mount_allows(c, exe) || !i->ops->getxattr ||
+	    beyond_monitor(c, i, 1ULL << CAP_SETFCAP))
 		return 0;
 	ssize_t n = i->ops->getxattr(i, c, XATTR_NAME_CAPS, &d, sizeof d);
 	if (n == -ENODATA || n == -EOPNOTSUPP)
@@ -71,6 +78,8 @@ static int read_file_caps(struct caller *c, struct file *exe, struct file_caps *
 	}
 	out->permitted &= (1ULL << (CAP_LAST_CAP + 1)) - 1;
 	out->inheritable &= (1ULL << (CAP_LAST_CAP + 1)) - 1;
+	if (beyond_monitor(c, i, out->permitted | out->inheritable))
+		*out = (struct file_caps){ 0 };
 	return 0;
 }
 
