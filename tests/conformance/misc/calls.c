@@ -51,7 +51,8 @@ CASE(fchmodat2)
 
 CASE(futimesat)
 {
-	struct timeval t[2] = { { 100, 5 }, { 200, 999999 } }, bad[2] = { { 1, 0 }, { 1, 1000000 } };
+	struct timeval t[2] = { { 100, 5 }, { 200, 999999 } },
+		       bad[2] = { { 1, 0 }, { 1, 1000000 } };
 	struct stat st;
 	int fd = (int)NEED(open("f", O_CREAT | O_RDWR, 0600));
 
