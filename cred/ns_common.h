@@ -5,8 +5,9 @@
  *
  * A namespace is embedded in what it isolates: mnt_namespace (fs/mount.h), ipc_namespace
  * (ipc/ipc.h), net (net/net.h), pid_namespace (kernel/pid.h), uts_namespace (kernel/uts.h),
- * user_namespace (cred/user_ns.h). The other kinds isolate nothing yet; they are this struct alone,
- * one of each kind in a sandbox.
+ * user_namespace (cred/user_ns.h). The others are this struct alone: one of control groups has the
+ * group that it was made in as its root, which is the one that a sandbox shows; of time there is
+ * one in a sandbox.
  */
 #ifndef HL_CRED_NS_COMMON_H
 #define HL_CRED_NS_COMMON_H
@@ -63,7 +64,7 @@ int ns_count(struct ns_common *ns);
 void ns_renumber(struct ns_common *ns, struct ns_numbers *numbers, unsigned inum);
 struct ns_common *ns_get(struct ns_common *ns);
 void ns_put(struct ns_common *ns);
-/* A namespace of a kind that isolates nothing yet. NULL: no memory. */
+/* A namespace of a kind that is this struct alone. NULL: no memory. */
 struct ns_common *ns_new(enum ns_kind kind, struct ns_numbers *numbers,
 			 struct user_namespace *owner);
 

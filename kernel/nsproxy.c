@@ -147,6 +147,15 @@ static int copy_net(struct nsproxy *p, const struct cred *cred)
 	return err ? err : replace(p, &net->ns);
 }
 
+/* All tasks are in the one control group that a sandbox shows, which is the root of the first
+ * namespace: it is the root of any other one as well. */
+static int copy_cgroup(struct nsproxy *p, struct ns_numbers *numbers, const struct cred *cred)
+{
+	struct ns_common *ns = ns_new(NS_CGROUP, numbers, cred->user_ns);
+
+	return ns ? replace(p, ns) : -ENOMEM;
+}
+
 static int copy_mnt(struct nsproxy *p, const struct cred *cred, struct fs_struct *fs)
 {
 	struct mnt_namespace *mnt;
@@ -158,7 +167,8 @@ static int copy_mnt(struct nsproxy *p, const struct cred *cred, struct fs_struct
 int nsproxy_clone(struct task *t, const struct cred *cred, uint64_t flags, struct fs_struct *fs,
 		  struct nsproxy **out)
 {
-	const uint64_t known = CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWNS;
+	const uint64_t known =
+	    CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_NEWNS;
 	const uint64_t asked = flags & CLONE_NAMESPACES & ~(uint64_t)CLONE_NEWUSER;
 	int err = 0;
 
@@ -179,6 +189,8 @@ int nsproxy_clone(struct task *t, const struct cred *cred, uint64_t flags, struc
 		err = copy_ipc(p, cred);
 	if (!err && flags & CLONE_NEWNET)
 		err = copy_net(p, cred);
+	if (!err && flags & CLONE_NEWCGROUP)
+		err = copy_cgroup(p, t->sb->vfs->ns_numbers, cred);
 	if (!err && flags & CLONE_NEWNS)
 		err = copy_mnt(p, cred, fs);
 	if (err)

@@ -209,8 +209,8 @@ static int load_map(struct loader *l, struct user_namespace *u, enum id_kind kin
 	return map && user_ns_set_map(u, kind, map) ? loader_damaged(l, "a map of ids") : 0;
 }
 
-/* Users, the names of a machine, System V objects, the mounts of a tree, an interface lo; of other
- * kinds there is only one. */
+/* Users, the names of a machine, System V objects, the mounts of a tree, an interface lo; one of
+ * control groups has nothing; of other kinds there is only one. */
 static int ns_save(struct saver *s, void *object)
 {
 	struct ns_common *ns = object;
@@ -230,7 +230,7 @@ static int ns_save(struct saver *s, void *object)
 		encode(&s->out, ipc_ns_number(s, container_of(ns, struct ipc_namespace, ns)));
 	else if (ns->kind == NS_NET)
 		net_save(s, net_of(ns));
-	else
+	else if (ns->kind == NS_MNT)
 		encode(&s->out, mounts_namespace_number(s, mnt_ns_of(ns)));
 	return 0;
 }
@@ -348,6 +348,10 @@ static int ns_load(struct loader *l, void **out)
 	case NS_IPC: err = load_ipc(l, &ns); break;
 	case NS_MNT: err = load_mnt(l, &ns); break;
 	case NS_NET: err = load_net(l, &ns); break;
+	case NS_CGROUP:
+		ns = ns_new(kind, sb->vfs->ns_numbers, owner);
+		err = ns ? 0 : -ENOMEM;
+		break;
 	default: err = loader_damaged(l, "a namespace");
 	}
 	if (err)
@@ -393,7 +397,7 @@ int uts_names_load(struct loader *l, struct decoder *in, struct uts_namespace *n
 }
 
 /* Of these kinds a set may have others than the sandbox's first ones. */
-static const enum ns_kind own_kinds[] = { NS_UTS, NS_IPC, NS_MNT, NS_NET };
+static const enum ns_kind own_kinds[] = { NS_UTS, NS_IPC, NS_MNT, NS_NET, NS_CGROUP };
 #define NR_OWN_KINDS (sizeof own_kinds / sizeof *own_kinds)
 
 /* A set that is not the sandbox's own, by what it has of its own. */

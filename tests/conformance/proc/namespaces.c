@@ -129,3 +129,44 @@ CASE(own)
 	R(setns((int)NEED(open("/proc/self/ns/mnt", O_RDONLY)), CLONE_NEWNS));
 	say("%s\n", getcwd(cwd, sizeof cwd));
 }
+
+/* Of the group that a task is in when it makes one it is the root. */
+static void say_own_group(void)
+{
+	char line[256], last[256] = "";
+	FILE *f = fopen("/proc/self/cgroup", "r");
+
+	NEED(f ? 0 : -1);
+	while (fgets(line, sizeof line, f))
+		strcpy(last, line);
+	fclose(f);
+	say("%s", last);
+}
+
+CASE(control_groups)
+{
+	struct stat before, after;
+
+	need_root();
+	int fd = (int)NEED(open("/proc/self/ns/cgroup", O_RDONLY | O_CLOEXEC));
+	NEED(fstat(fd, &before));
+	R(unshare(CLONE_NEWCGROUP));
+	NEED(stat("/proc/self/ns/cgroup", &after));
+	V(before.st_ino == after.st_ino);
+	say_own_group();
+	pid_t pid = (pid_t)NEED(syscall(SYS_clone, CLONE_NEWCGROUP | SIGCHLD, 0, 0, 0, 0));
+	if (pid == 0) {
+		struct stat own;
+		NEED(stat("/proc/self/ns/cgroup", &own));
+		V(own.st_ino == after.st_ino);
+		say_own_group();
+		_exit(0);
+	}
+	reap("child", pid);
+	R(setns(fd, CLONE_NEWCGROUP));
+	NEED(stat("/proc/self/ns/cgroup", &after));
+	V(before.st_ino == after.st_ino);
+	NEED(setresuid(1234, 1234, 1234));
+	R(unshare(CLONE_NEWCGROUP));
+	R(setns(fd, CLONE_NEWCGROUP));
+}
