@@ -75,12 +75,16 @@ int route_find_link(const struct nlmsghdr *h)
 static int change_link(struct net *net, const struct nlmsghdr *h)
 {
 	const struct ifinfomsg *i = nlmsg_body(h);
-	bool creates = h->nlmsg_type == RTM_NEWLINK && h->nlmsg_flags & NLM_F_CREATE;
 	struct attrs a;
-	int err = find_link(h, &a);
+	int err = parse(h, sizeof *i, &a);
 
+	if (err || i->ifi_index < 0)
+		return -EINVAL;
+	err = find_link(h, &a);
+	if (err && h->nlmsg_type == RTM_NEWLINK)
+		return h->nlmsg_flags & NLM_F_CREATE ? -EOPNOTSUPP : -ENODEV;
 	if (err)
-		return creates && (err == -ENODEV || !i->ifi_index) ? -EOPNOTSUPP : err;
+		return err;
 	if (h->nlmsg_type == RTM_NEWLINK && h->nlmsg_flags & NLM_F_EXCL)
 		return -EEXIST;
 	if (a.of[IFLA_NET_NS_PID] || a.of[IFLA_NET_NS_FD])

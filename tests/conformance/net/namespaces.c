@@ -392,6 +392,9 @@ CASE(netlink_refusals)
 	set_link("by another number", RTM_NEWLINK, 0, 77, IFF_UP, IFF_UP, NULL);
 	set_link("by another name", RTM_NEWLINK, 0, 0, IFF_UP, IFF_UP, "eth0");
 	set_link("of another name", RTM_SETLINK, 0, 0, IFF_UP, IFF_UP, "eth0");
+	set_link("of none", RTM_NEWLINK, 0, 0, 0, 0, NULL);
+	set_link("of none, set", RTM_SETLINK, 0, 0, 0, 0, NULL);
+	set_link("of a number below 0", RTM_NEWLINK, 0, -1, IFF_UP, IFF_UP, NULL);
 	set_link("exclusive", RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, IFF_UP, IFF_UP, "lo");
 	set_link("made", RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, 0, 0, "other");
 	set_link("removed", RTM_DELLINK, 0, 1, 0, 0, NULL);
