@@ -440,7 +440,6 @@ static void listener_release(struct file *file)
 
 static const struct file_ops listener_ops = {
 	.saved = &listener_saved,
-	.lseek_ignored = true,
 	.poll = listener_poll,
 	.ioctl = listener_ioctl,
 	.release = listener_release,
