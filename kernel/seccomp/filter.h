@@ -27,8 +27,8 @@ struct mm_host;
 /* Of a filter: what its listener hears of, kernel/seccomp/notify.h. */
 struct seccomp_notices {
 	struct mutex lock;
-	struct list list; /* struct notification, in order of arrival */
-	bool open;        /* there is a listener */
+	struct list list;  /* struct notification, in order of arrival */
+	_Atomic bool open; /* there is a listener; read without the lock, too */
 	uint64_t next_id;
 	unsigned requests;     /* that nobody has come to receive yet */
 	struct waitqueue wait; /* for one more, or for the end of all threads */

@@ -36,16 +36,11 @@ static struct listener *listener_of(struct file *f)
 	return container_of(f, struct listener, file);
 }
 
-bool filter_is_heard(struct seccomp_filter *f)
+bool filter_is_heard(const struct seccomp_filter *f)
 {
-	bool open = false;
-
-	for (; f && !open; f = f->prev) {
-		mutex_lock(&f->notices.lock);
-		open = f->notices.open;
-		mutex_unlock(&f->notices.lock);
-	}
-	return open;
+	while (f && !f->notices.open)
+		f = f->prev;
+	return f;
 }
 
 /* ---- the thread that makes the call ---- */

@@ -36,7 +36,7 @@ struct notification {
 /* A listener for a filter, which nobody uses yet. -ENOMEM. */
 int listener_create(struct caller *c, struct seccomp_filter *f, struct file **out);
 /* Has one of the filters a listener? */
-bool filter_is_heard(struct seccomp_filter *f);
+bool filter_is_heard(const struct seccomp_filter *f);
 
 /* Owner: its call waits for the listener of `f` in t->notification from now on. -ENOSYS: there is
  * none. -ENOMEM. */
