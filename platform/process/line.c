@@ -23,8 +23,9 @@
  * guest is moved to another one while it waits in a notification, after some calls in a row that
  * came quickly enough for both to gain; and may go where it likes when they do not, or when one of
  * the two is seen to have lost its CPU to others. After each time that this was in vain it is not
- * tried for a while, longer each time. What is quick enough depends on whether there is a CPU that
- * nobody wants. docs/performance.md has the measurements.
+ * tried for a while, longer each time. While no CPU is idle it is not tried at all: a call costs
+ * more CPU time by the line than by a notification, unless it takes less than 4 us.
+ * docs/performance.md has the measurements.
  *
  * A call that turns out to wait, for a pipe or a child, is held (line_hold): before the monitor
  * sleeps, the thread is brought to a notification in the host's kernel, where it stands until the
@@ -46,12 +47,10 @@
 
 #define US 1000UL
 
-/* How quick calls are, between them and in them, on the average, where looking is worth it: it
- * costs less CPU time than notifications; or what it costs nobody else wants. */
-#define QUICK        (4 * US)
-#define QUICK_IDLE   (15 * US)
-#define ASK_CPUS     (200 * US)
-#define IDLE_FOR     (2000 * US)
+#define QUICK        (15 * US)    /* between calls, and in one, on the average */
+#define ASK_CPUS     (200 * US)   /* whether one is idle */
+#define ASK_CPUS_MAX (1000 * US)  /* while none is */
+#define IDLE_FOR     (2000 * US)  /* is how long that is believed */
 #define NOTIFICATION (7 * US / 2) /* what one costs both */
 #define CREDIT_MAX   64U
 #define CREDIT_ON    32U
@@ -215,9 +214,11 @@ static bool cpus_idle(struct process_context *c)
 	struct line *l = &c->line;
 	uint64_t at = now(c);
 
-	if (at - l->asked > ASK_CPUS) {
+	if (at - l->asked > l->ask_every) {
+		bool room = cpus_have_room(c->m->loadavg, l->on ? 0 : 1);
 		l->asked = at;
-		if (cpus_have_room(c->m->loadavg, l->on ? 0 : 1))
+		l->ask_every = room || !l->ask_every ? ASK_CPUS : ASK_CPUS_MAX;
+		if (room)
 			l->idle_until = at + IDLE_FOR;
 	}
 	return at < l->idle_until;
@@ -250,21 +251,25 @@ void line_prepare(struct process_context *c)
 	l->owed = false;
 }
 
+static void count_quick(unsigned *n, bool quick)
+{
+	if (quick)
+		*n += *n < CREDIT_MAX;
+	else
+		*n = *n > CREDIT_LOST ? *n - CREDIT_LOST : 0;
+}
+
 /* A call has come. `patched`: from a site. `cost`: what of the time since the one before neither
  * guest nor monitor had. */
 static void line_count(struct process_context *c, bool patched, uint64_t cost)
 {
 	struct line *l = &c->line;
 	uint64_t at = now(c), took = at - l->taken;
-	uint64_t quick = cost + (cpus_idle(c) ? QUICK_IDLE : QUICK);
+	bool quick = c->m->lines_eager || (took < QUICK + cost && cpus_idle(c));
 
 	l->taken = at;
-	if (patched && (took < quick || c->m->lines_eager))
-		l->credit += l->credit < CREDIT_MAX;
-	else if (l->credit > CREDIT_LOST)
-		l->credit -= CREDIT_LOST;
-	else
-		l->credit = 0;
+	count_quick(&l->pace, quick);
+	count_quick(&l->credit, patched && quick);
 	if (l->on && !l->credit)
 		line_off(c, BAN_VAIN);
 }
@@ -404,19 +409,32 @@ static bool may_be_lined(const struct process_machine *m, uint32_t nr)
 
 /* ---- calls in the host's way: which sites make many ---- */
 
+/* Patching costs as much as some calls: only where calls come quickly it is worth it. */
+static bool is_hot(const struct process_context *c, struct line_site *s)
+{
+	s->calls += s->calls < LINE_PATCH_AFTER;
+	return s->tries < LINE_PATCH_TRIES &&
+	       (c->m->lines_eager || (s->calls == LINE_PATCH_AFTER && c->line.pace >= CREDIT_ON));
+}
+
+static struct line_site *site_of(struct process_context *c, uint64_t ip)
+{
+	return &c->line.sites[(ip >> 1 ^ ip >> 8 ^ ip >> 14) & (LINE_SITES - 1)];
+}
+
 void line_notified(struct process_context *c, uint64_t ip, uint32_t nr)
 {
-	struct line *l = &c->line;
-	struct line_site *s = &l->sites[(ip >> 1 ^ ip >> 8 ^ ip >> 14) & (LINE_SITES - 1)];
+	struct line_site *s = site_of(c, ip);
 
-	if (!c->m->has_lines)
+	if (!c->m->has_lines || !measure(c->m))
 		return;
 	if (s->ip != ip)
 		*s = (struct line_site){ .ip = ip };
-	if (!s->patched && may_be_lined(c->m, nr) &&
-	    (++s->calls % LINE_PATCH_AFTER == 0 || c->m->lines_eager) &&
-	    s->calls <= LINE_PATCH_AFTER * 4 && measure(c->m))
+	if (!s->patched && may_be_lined(c->m, nr) && is_hot(c, s)) {
+		s->calls = 0;
+		s->tries++;
 		s->patched = sites_patch(c->s, ip, nr);
+	}
 	line_count(c, s->patched, NOTIFICATION);
 }
 
@@ -430,17 +448,31 @@ static void line_again(struct process_context *c)
 	c->line.owed = true;
 }
 
+/* A call comes from where there is one, as one that the guest makes itself by jumping there: that
+ * is what a filter of its own believes of the address. */
+static bool is_call(struct process_context *c, uint64_t ip)
+{
+	struct line_site *s = site_of(c, ip);
+
+	if (s->ip != ip)
+		*s = (struct line_site){ .ip = ip };
+	if (!s->patched)
+		s->patched = sites_has_call(c->s, ip);
+	return s->patched;
+}
+
 static bool line_take(struct process_context *c, struct event *ev)
 {
 	uint32_t nr = __atomic_load_n(word32(c, LINE_NR), __ATOMIC_RELAXED);
+	uint64_t ip = way_back(c);
 
-	if (!may_be_lined(c->m, nr)) {
+	if (!may_be_lined(c->m, nr) || !is_call(c, ip)) {
 		line_again(c);
 		return false;
 	}
 	ev->kind = EVENT_SYSCALL;
 	ev->syscall.nr = nr;
-	ev->syscall.ip = way_back(c);
+	ev->syscall.ip = ip;
 	for (unsigned i = 0; i < 6; i++)
 		ev->syscall.args[i] = word_read(c, LINE_ARGS + i * 8);
 	c->result = nr;

@@ -232,7 +232,7 @@ struct process_machine {
 #define LINE_FOREIGN_MAX 16U
 #define LINE_TEST_NR     500 /* a call that the platform's tests make */
 
-/* Calls that came by notifications, by where they were made. */
+/* Calls, by where they were made: how many came by notifications. */
 struct line_site {
 	uint64_t ip; /* behind the `syscall` */
 	uint32_t calls;
@@ -252,7 +252,7 @@ struct line {
 	unsigned credit, pace;
 	unsigned foreign;
 	/* ns of the CPU's counter: */
-	uint64_t taken, on_since, banned_until, ban, asked, idle_until;
+	uint64_t taken, on_since, banned_until, ban, asked, ask_every, idle_until;
 	uint64_t key_fault; /* the address of the last one */
 	struct line_site sites[LINE_SITES];
 };
@@ -500,6 +500,8 @@ bool sites_patch(struct process_space *s, uint64_t ip, uint32_t nr);
 /* The page of a load that faulted is its original again. False: it is not patched. */
 bool sites_give_back(struct process_space *s, uint64_t addr);
 void sites_end(struct process_space *s);
+/* Does a call that is or was patched end at `ip`? */
+bool sites_has_call(struct process_space *s, uint64_t ip);
 /* Where a thread whose next instruction is one of a site's is in the program: at the site's first
  * instruction, or at its call; 0: it is at none. */
 uint64_t sites_find(struct process_space *s, uint64_t rip, bool *at_call);

@@ -589,6 +589,17 @@ void sites_end(struct process_space *s)
 	mutex_unlock(&s->lock);
 }
 
+bool sites_has_call(struct process_space *s, uint64_t ip)
+{
+	unsigned nr = atomic_load(&s->sites.nr);
+
+	for (unsigned i = 0; i < nr; i++) {
+		if (s->sites.at[i].call + CALL_SIZE == ip)
+			return true;
+	}
+	return false;
+}
+
 uint64_t sites_find(struct process_space *s, uint64_t rip, bool *at_call)
 {
 	uint64_t i = (rip - STUB_SITES) / SITE_SIZE;

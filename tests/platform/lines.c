@@ -488,6 +488,9 @@ static void scribbled(void)
 			kick_send(&t.k);
 		CHECK_EQ(w.p->run(t.c, t.s, &t.k, &t.ev), 0);
 		kick_take(&t.k);
+		/* an address that filters may believe */
+		if (to_process_context(t.c)->state == THREAD_LINED)
+			CHECK_EQ(t.ev.syscall.ip, IN_TEXT(g_lined_back));
 		if (i % 7 == 0 && t.ev.kind == EVENT_SYSCALL)
 			w.p->context_halt(t.c);
 		dead = t.ev.kind == EVENT_DEAD;
