@@ -36,7 +36,8 @@ extern const struct names names_access, names_addr_family, names_arch_prctl, nam
     names_sock_option, names_sock_type, names_splice, names_statfs, names_statx, names_statx_attr,
     names_sync_range, names_tcp_option, names_timer, names_timerfd, names_unlink, names_wait,
     names_waitid, names_xattr, names_capability, names_ip_option, names_ipv6_option, names_inotify,
-    names_signalfd, names_inotify_init, names_mount, names_umount, names_open_tree,
-    names_move_mount, names_fsopen, names_fspick, names_fsconfig, names_mount_attr, names_listmount;
+    names_signalfd, names_inotify_init, names_mount, names_umount, names_open_tree, names_seccomp,
+    names_seccomp_filter, names_ptrace, names_move_mount, names_fsopen, names_fspick,
+    names_fsconfig, names_mount_attr, names_listmount;
 
 #endif

@@ -7,17 +7,21 @@
 #include "trace/names.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/futex.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -753,6 +757,119 @@ static uint64_t option_value(void)
 	return passed(v, sizeof v);
 }
 
+/* --- filters of calls */
+
+static uint32_t an_action(void)
+{
+	uint32_t action = (uint32_t)PICK(SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, SECCOMP_RET_ERRNO,
+					 SECCOMP_RET_TRAP, SECCOMP_RET_TRACE, SECCOMP_RET_LOG);
+
+	if (percent(4)) /* nobody answers, and the thread is gone */
+		action = (uint32_t)PICK(SECCOMP_RET_USER_NOTIF, SECCOMP_RET_KILL_THREAD, number());
+	return action | (uint32_t)below(200);
+}
+
+/* Most of them say something of one call, some are anything. */
+static uint64_t a_filter(void)
+{
+	struct sock_filter f[40] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)rows[below(ROW_COUNT)].nr, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, an_action()),
+	};
+	size_t n = 3 + below(36);
+
+	for (size_t i = 3; i < n; i++)
+		f[i] = (struct sock_filter){ (uint16_t)below(0x100), (uint8_t)below(n - i),
+					     (uint8_t)below(n - i), (uint32_t)below(64) };
+	if (percent(70))
+		n = 3;
+	f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	return PASS(struct sock_fprog,
+		    { (unsigned short)(percent(95) ? n : number()), put(f, n * sizeof *f) });
+}
+
+/* Not strict mode, in which a thread can do nothing but end. */
+static uint64_t seccomp_operation(void)
+{
+	return PICK(1, 1, 1, 1, 2, 3, 4, number() | 1);
+}
+
+static uint64_t seccomp_argument(void)
+{
+	return arg[0] == 1 ? a_filter() : PASS(uint64_t, { an_action() });
+}
+
+static uint64_t seccomp_flags(void)
+{
+	return percent(60) ? 0 : some_of(&names_seccomp_filter);
+}
+
+/* --- tracing */
+
+static uint64_t ptrace_address(void)
+{
+	return percent(40) ? PICK(0, 1, 2, 8, 512, 120) : P(area());
+}
+
+static uint64_t ptrace_data(void)
+{
+	struct iovec v = { room(1024), length() };
+
+	return percent(40) ? below(40) : percent(50) ? passed(&v, sizeof v) : filled(512);
+}
+
+/* --- System V IPC: few keys and numbers, so that calls meet */
+
+static uint64_t ipc_key(void)
+{
+	return percent(90) ? below(6) : number();
+}
+
+static uint64_t ipc_id(void)
+{
+	return percent(90) ? below(12) | (percent(20) ? 1UL << 15 : 0) : number();
+}
+
+static uint64_t ipc_flags(void)
+{
+	return percent(80) ? PICK(0, IPC_CREAT | 0666, IPC_CREAT | IPC_EXCL | 0600, IPC_NOWAIT)
+			   : number();
+}
+
+static uint64_t ipc_command(void)
+{
+	return percent(90) ? below(20) : number();
+}
+
+static uint64_t semaphore_operations(void)
+{
+	struct sembuf ops[600];
+	size_t n = percent(95) ? 1 + below(4) : below(600);
+
+	for (size_t i = 0; i < n; i++)
+		ops[i] =
+		    (struct sembuf){ (unsigned short)below(percent(95) ? 4 : 70000),
+				     (short)(below(5) - 2),
+				     (short)(percent(85) ? IPC_NOWAIT | SEM_UNDO : (int)number()) };
+	uint64_t p = P(put(ops, n * sizeof *ops));
+	fitting = n;
+	return p;
+}
+
+static uint64_t semaphore_argument(void)
+{
+	return percent(40) ? below(10) : filled(1024);
+}
+
+static uint64_t ipc_message(void)
+{
+	long m[16] = { percent(80) ? (long)(1 + below(4)) : (long)number() };
+
+	fitting = below(sizeof m);
+	return passed(m, sizeof m);
+}
+
 /* --- the table */
 
 static generator *const generators[ARG_TYPES] = {
@@ -766,6 +883,19 @@ static generator *const generators[ARG_TYPES] = {
 	[ARG_LONG] = an_offset,
 	[ARG_OFFSET] = page_offset,
 	[ARG_HEX] = zero_mostly,
+	[ARG_SECCOMP_OP] = seccomp_operation,
+	[ARG_SECCOMP_FLAGS] = seccomp_flags,
+	[ARG_SECCOMP_ARG] = seccomp_argument,
+	[ARG_PTRACE_ADDR] = ptrace_address,
+	[ARG_PTRACE_DATA] = ptrace_data,
+	[ARG_IPC_KEY] = ipc_key,
+	[ARG_IPC_ID] = ipc_id,
+	[ARG_IPC_FLAGS] = ipc_flags,
+	[ARG_IPC_CMD] = ipc_command,
+	[ARG_IPC_DATA] = address_room,
+	[ARG_SEM_ARG] = semaphore_argument,
+	[ARG_SEM_OPS] = semaphore_operations,
+	[ARG_IPC_MESSAGE] = ipc_message,
 	[ARG_PTR] = any_pointer,
 	[ARG_MODE] = a_mode,
 	[ARG_FILE_MODE] = file_mode,
