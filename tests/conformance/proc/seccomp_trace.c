@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Filters of seccomp(2) and ptrace(2): what a tracer is told of a call, what it may do about it, and
- * about the filters. */
+/* Filters of seccomp(2) and ptrace(2): what a tracer is told of a call, what it may do about it,
+ * and about the filters. */
 #include "ptrace_case.h"
 #include "seccomp_case.h"
 
