@@ -82,7 +82,8 @@ void mqueue_notify_off(struct file *f, struct caller *c);
 
 /* ---- the file system ---- */
 
-/* Owned by `creator`; NULL: by root. The namespace, which is `users`'s, has it as long as it lives. */
+/* Owned by `creator`; NULL: by root. The namespace, which is `users`'s, has it as long as it
+ * lives. */
 int mqueue_fs_new(struct ipc_namespace *ns, struct user_namespace *users,
 		  const struct cred *creator);
 /* The namespace is gone. */
