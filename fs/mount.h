@@ -70,6 +70,7 @@ struct mount {
 	struct list slaves;     /* its own */
 	struct list slave_node; /* master->slaves */
 	bool unbindable;
+	bool internal; /* the monitor's own, which is in no tree and in no snapshot; constant */
 	/* Linux's MNT_LOCKED: it came with a tree from a mount namespace of more rights, and hides
 	 * what lies below it */
 	bool unmovable;

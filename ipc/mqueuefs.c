@@ -695,7 +695,10 @@ int mqueue_fs_new(struct ipc_namespace *ns, struct user_namespace *users,
 	m->root.gid = creator ? creator->fsgid : 0;
 	m->fs.root = &m->root.inode;
 	ns->queues = mount_new(d->vfs, &m->fs, NULL, MOUNT_NOEXEC | MOUNT_NODEV, "");
-	return ns->queues ? 0 : -ENOMEM;
+	if (!ns->queues)
+		return -ENOMEM;
+	ns->queues->internal = true;
+	return 0;
 }
 
 void mqueue_fs_end(struct ipc_namespace *ns)

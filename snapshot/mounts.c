@@ -113,7 +113,7 @@ int mounts_find(struct saver *s)
 	/* the program's processes rest: nobody adds any */
 	err = add_namespace(s, nsproxy_mnt(sb->nsproxy));
 	list_for_each (m, &sb->vfs->mounts, all_node)
-		if (!err && m->root && !mounts_are_kept(sb, m))
+		if (!err && m->root && !m->internal && !mounts_are_kept(sb, m))
 			err = add_mount(s, m);
 	for (size_t i = 0; i < s->nr_mounts && !err; i++)
 		err = check_mount(s, s->mounts[i]);
