@@ -298,9 +298,11 @@ static int load_mount(struct loader *l, struct relations *r, uint64_t *last_id)
 	t->expiring[l->nr_mounts] = expiring;
 	l->mounts[l->nr_mounts++] = m;
 	*last_id = m->id = id;
-	m->locked = f.locked; /* what a configuration keeps from a guest stays so */
 	m->group = decode_max(&l->in, INT64_MAX);
 	m->unbindable = decode_bool(&l->in);
+	m->unmovable = decode_bool(&l->in);
+	/* what a configuration keeps from a guest stays so */
+	m->locked = f.locked | (unsigned)decode_max(&l->in, FLAGS_ALL);
 	r->next_peer = decode(&l->in);
 	r->nr_slaves = decode_count(&l->in, sizeof(uint64_t));
 	r->slaves = l->in;
@@ -574,7 +576,7 @@ int mounts_load(struct loader *l, struct decoder *in)
 	uint64_t next_id = decode_max(&l->in, INT64_MAX / 2);
 	uint64_t next_group = decode_max(&l->in, INT64_MAX / 2);
 	uint64_t nr_ns = decode_count(&l->in, 4 * sizeof(uint64_t));
-	uint64_t nr = decode_count(&l->in, 9 * sizeof(uint64_t));
+	uint64_t nr = decode_count(&l->in, 11 * sizeof(uint64_t));
 	if (!err && l->in.failed)
 		err = loader_damaged(l, "what is mounted");
 	if (!err)
