@@ -93,7 +93,7 @@ static int wrap_own(struct filesystem *hostfd, struct mnt_namespace *ns, int fd,
 	char name[PATH_MAX];
 	struct dentry *d;
 	struct statx st;
-	int err = hostfs_statx(fd, "", STATX_TYPE, &st), flags = fcntl(fd, F_GETFL);
+	int err = hostfs_statx(fd, "", STATX_TYPE | STATX_INO, &st), flags = fcntl(fd, F_GETFL);
 	ssize_t len = fdpath_read(fd, name, sizeof name);
 
 	if (err || flags < 0) {
@@ -108,7 +108,7 @@ static int wrap_own(struct filesystem *hostfd, struct mnt_namespace *ns, int fd,
 	 * same names everywhere */
 	if (h->contained && (S_ISREG(st.stx_mode) || S_ISDIR(st.stx_mode)))
 		len = 0;
-	err = hostfs_dentry_of_fd(h, fd, name, len < 0 ? 0 : (size_t)len, &d);
+	err = hostfs_dentry_of(h, fd, &st, name, len < 0 ? 0 : (size_t)len, &d);
 	if (!err)
 		hostfs_inherit(d->inode);
 	if (!err)

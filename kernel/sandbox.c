@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "cred/cred.h"
+#include "host/zero.h"
 #include "kernel/calls.h"
 #include "kernel/epoll.h"
 #include "kernel/exec.h"
@@ -276,9 +277,9 @@ void sandbox_totals(struct sandbox *sb, struct sandbox_totals *out)
 
 void sandbox_wait_tasks(struct sandbox *sb)
 {
+	zero_wait(&sb->nr_tasks);
+	/* the last one has let go of it */
 	sandbox_lock(sb);
-	while (sb->nr_tasks)
-		cond_wait(&sb->changed, &sb->lock);
 	sandbox_unlock(sb);
 }
 

@@ -105,12 +105,12 @@ struct sandbox {
 	struct bandwidth *bandwidth; /* NULL: no part of a CPU is kept to, or no task ran yet */
 	struct rusage_sum gone;      /* of processes that are no more */
 	struct list processes;
-	struct process *init; /* pid 1: no task; adopts and reaps orphans */
-	struct process *main; /* the program; its end is the sandbox's */
-	unsigned nr_tasks;    /* host threads that still run */
-	struct cond changed;  /* nr_tasks fell, or main ended, stopped, continued */
-	bool ending;          /* no new task may start */
-	bool hurried;         /* sandbox_kill ended it, not its program */
+	struct process *init;      /* pid 1: no task; adopts and reaps orphans */
+	struct process *main;      /* the program; its end is the sandbox's */
+	_Atomic unsigned nr_tasks; /* host threads that still run: see sandbox_wait_tasks */
+	struct cond changed;       /* there are none left, or main ended, stopped, continued */
+	bool ending;               /* no new task may start */
+	bool hurried;              /* sandbox_kill ended it, not its program */
 	enum freeze_state freeze;
 	bool held;       /* kernel/freeze.h: not even its end makes a frozen task go on */
 	int exit_status; /* wait status of main, valid once main_ended */

@@ -20,6 +20,7 @@
 #include "cred/cred.h"
 #include "cred/user.h"
 #include "host/thread.h"
+#include "host/zero.h"
 #include "ipc/sem.h"
 #include "kernel/coredump.h"
 #include "kernel/cputime.h"
@@ -605,9 +606,12 @@ static void task_end(struct task *t)
 	sb->mem.counts.tasks--;
 
 	sandbox_lock(sb);
-	if (--sb->nr_tasks == 0)
+	bool none = --sb->nr_tasks == 0;
+	if (none)
 		sandbox_changed_locked(sb);
 	sandbox_unlock(sb);
+	if (none)
+		zero_tell(&sb->nr_tasks);
 }
 
 /* From here on its CPU time can be read, and counts for the process's timers. */

@@ -376,7 +376,8 @@ int stream_host_fd(struct file *f)
 
 bool stream_is_tty(struct file *f)
 {
-	return f->ops == &stream_ops && isatty(stream_fd(f));
+	return f->ops == &stream_ops && S_ISCHR(f->path.dentry->inode->type) &&
+	       isatty(stream_fd(f));
 }
 
 void stream_set_tty(struct file *f, const struct stream_tty_ops *ops, void *arg)

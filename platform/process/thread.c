@@ -365,12 +365,9 @@ void stub_threads_scrub(struct process_space *s)
 	lock_assert_held(&s->lock);
 	list_for_each (p, &s->parked, node) {
 		char *stack = s->m->control + stack_offset(p->stack);
-		size_t first = STACK_SIZE - PAGE_SIZE;
 		if (!p->tid)
 			continue;
-		if (madvise(stack, first, MADV_REMOVE) < 0)
-			memset(stack, 0, first);
-		memset(stack + first, 0, STACK_ROOM - first);
+		memset(stack, 0, STACK_ROOM);
 		memset(stack + LINE_OFFSET, 0, LINE_SIZE);
 	}
 }
