@@ -126,6 +126,46 @@ static void source_link(struct vma *v, int sign)
 	mutex_unlock(&ps->lock);
 }
 
+/* ---- names: vmas of one mapping share one, in a child as well ---- */
+
+struct shared_name {
+	struct ref refs;
+	char text[];
+};
+
+static struct shared_name *name_of(char *text)
+{
+	return container_of(text, struct shared_name, text);
+}
+
+static char *name_new(const char *text, size_t len)
+{
+	struct shared_name *n = malloc(sizeof *n + len + 1);
+
+	if (!n)
+		return NULL;
+	ref_set(&n->refs, 1);
+	memcpy(n->text, text, len);
+	n->text[len] = '\0';
+	return n->text;
+}
+
+static char *name_get(char *text)
+{
+	if (text)
+		ref_get(&name_of(text)->refs);
+	return text;
+}
+
+bool vma_set_name(struct vma *v, const char *text, size_t len, const struct vma *like)
+{
+	bool same =
+	    like && like->name && strlen(like->name) == len && memcmp(like->name, text, len) == 0;
+
+	v->name = same ? name_get(like->name) : name_new(text, len);
+	return v->name;
+}
+
 struct vma *vma_new(struct mm *mm, const struct vma *like)
 {
 	struct vma *v = calloc(1, sizeof *v);
@@ -144,8 +184,9 @@ struct vma *vma_new(struct mm *mm, const struct vma *like)
 	v->source = like->source;
 	v->offset = like->offset;
 	v->place = like->place;
-	v->name = like->name ? strdup(like->name) : NULL;
-	if (like->name && !v->name) {
+	if (like->mm)
+		v->name = name_get(like->name);
+	else if (like->name && !vma_set_name(v, like->name, strlen(like->name), NULL)) {
 		free(v);
 		return NULL;
 	}
@@ -160,7 +201,8 @@ void vma_free(struct vma *v)
 	if (v->source)
 		v->source->ops->unref(v->source);
 	mapped_place_leave(v->place); /* after the pages, which may be of its file system */
-	free(v->name);
+	if (v->name && ref_put(&name_of(v->name)->refs))
+		free(name_of(v->name));
 	free(v);
 }
 

@@ -24,7 +24,7 @@ struct vma {
 	uint64_t source_sweep;     /* see rmap.c; guarded by source->lock */
 	uint64_t gap, max_gap;     /* free bytes below `start`; the largest gap of this subtree */
 	struct mm *mm;
-	char *name; /* for /proc/PID/maps: path of the file, "[heap]"...; owned; may be NULL */
+	char *name; /* for /proc/PID/maps: path of the file, "[heap]"...; shared; may be NULL */
 	struct mapped_place *place; /* reference; NULL: of nothing that could go away */
 };
 
@@ -55,9 +55,12 @@ struct vma *vma_first(struct mm *mm);
 struct vma *vma_next(const struct vma *v);
 struct vma *vma_prev(const struct vma *v);
 
-/* A vma not yet in the tree, like `like` (NULL: empty) with its own reference to the source. NULL:
- * no memory. */
+/* A vma not yet in the tree, like `like` (NULL: empty) with its own reference to the source. `like`
+ * may be none, without an mm: then its name is any text. NULL: no memory. */
 struct vma *vma_new(struct mm *mm, const struct vma *like);
+/* The name of one that has none: that of `like` (NULL: nobody's), if it is the same. False: no
+ * memory. */
+bool vma_set_name(struct vma *v, const char *text, size_t len, const struct vma *like);
 void vma_free(struct vma *v);
 /* Links `v`, whose range must be free, and counts it. */
 void vma_insert(struct mm *mm, struct vma *v);

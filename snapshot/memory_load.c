@@ -53,9 +53,12 @@ static void load_fields(struct loader *l, struct mm *mm)
 		l->in.failed = true;
 }
 
-/* Behind `low`, where the one before ended. */
-static int load_place(struct loader *l, struct mm *mm, struct vma *v, gva_t low)
+/* Behind the one before, of which it mostly has the name; NULL: it is the first. */
+static int load_place(struct loader *l, struct mm *mm, struct vma *v, const struct vma *before)
 {
+	gva_t low = before ? before->end : GVA(GUEST_MMAP_MIN);
+	size_t len;
+
 	v->start = GVA(decode(&l->in));
 	uint64_t pages = decode(&l->in);
 	uint64_t room = gva_lt(v->start, mm_end(mm)) ? gva_diff(mm_end(mm), v->start) : 0;
@@ -70,7 +73,9 @@ static int load_place(struct loader *l, struct mm *mm, struct vma *v, gva_t low)
 	v->prot = (unsigned)decode_max(&l->in, PROT_ALL);
 	v->flags = (unsigned)decode_max(&l->in, UINT32_MAX);
 	v->offset = decode_max(&l->in, INT64_MAX);
-	v->name = decode_string(&l->in, VMA_NAME_MAX);
+	const char *name = decode_text(&l->in, VMA_NAME_MAX, &len);
+	if (name && !vma_set_name(v, name, len, before))
+		return -ENOMEM;
 	if (l->in.failed || v->flags & ~(unsigned)VMA_FLAGS || v->offset % PAGE_SIZE)
 		return loader_damaged(l, "the rights of a mapping");
 	return 0;
@@ -170,11 +175,11 @@ static int load_contents(struct loader *l, struct mm *mm, const struct vma *v, s
 }
 
 /* `km`: what is loaded is noted there; NULL: nowhere. */
-static int load_vma(struct loader *l, struct mm *mm, gva_t *low, struct kept_mm *km)
+static int load_vma(struct loader *l, struct mm *mm, const struct vma **before, struct kept_mm *km)
 {
 	uint64_t object;
 	struct vma *v = vma_new(mm, NULL);
-	int err = v ? load_place(l, mm, v, *low) : -ENOMEM;
+	int err = v ? load_place(l, mm, v, *before) : -ENOMEM;
 
 	if (!err)
 		err = load_source(l, mm, v, &object);
@@ -185,7 +190,7 @@ static int load_vma(struct loader *l, struct mm *mm, gva_t *low, struct kept_mm 
 			vma_free(v);
 		return err;
 	}
-	*low = v->end;
+	*before = v;
 	rwlock_wrlock(&mm->lock);
 	vma_insert(mm, v);
 	err = load_contents(l, mm, v, km);
@@ -200,13 +205,13 @@ static int load_vma(struct loader *l, struct mm *mm, gva_t *low, struct kept_mm 
 static int load_vmas(struct loader *l, struct mm *mm, struct kept_mm *km)
 {
 	uint64_t nr = decode_count(&l->in, RUN_SIZE);
-	gva_t low = GVA(GUEST_MMAP_MIN);
+	const struct vma *before = NULL;
 	int err = 0;
 
 	if (nr > VMA_MAX_COUNT || l->in.failed)
 		return loader_damaged(l, "the outline of an address space");
 	for (uint64_t i = 0; i < nr && !err; i++)
-		err = load_vma(l, mm, &low, km);
+		err = load_vma(l, mm, &before, km);
 	return err;
 }
 

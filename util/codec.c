@@ -171,17 +171,25 @@ void decode_into(struct decoder *d, void *out, size_t len)
 	}
 }
 
-char *decode_string(struct decoder *d, size_t max)
+const char *decode_text(struct decoder *d, size_t max, size_t *len)
 {
 	uint64_t n = decode(d);
 	const void *p = n == NO_STRING || d->failed ? NULL : take(d, n);
-	char *s = NULL;
 
-	if (!p)
-		return NULL;
-	if (n < max && !memchr(p, 0, n))
-		s = strndup(p, n);
-	if (!s)
+	*len = p ? n : 0;
+	if (!p || (n < max && !memchr(p, 0, n)))
+		return p;
+	fail(d);
+	return NULL;
+}
+
+char *decode_string(struct decoder *d, size_t max)
+{
+	size_t len;
+	const char *text = decode_text(d, max, &len);
+	char *s = text ? strndup(text, len) : NULL;
+
+	if (text && !s)
 		fail(d);
 	return s;
 }

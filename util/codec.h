@@ -58,6 +58,8 @@ void decode_into(struct decoder *d, void *out, size_t len);
 /* A string without NUL inside, and shorter than `max`: malloc'd. NULL: it was NULL, or it has
  * failed, which want of memory is, too. */
 char *decode_string(struct decoder *d, size_t max);
+/* The same, borrowed: *len bytes without an end. */
+const char *decode_text(struct decoder *d, size_t max, size_t *len);
 /* All is read, and nothing failed. */
 static inline bool decoder_done(const struct decoder *d)
 {
