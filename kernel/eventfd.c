@@ -181,6 +181,20 @@ static const struct file_ops eventfd_ops = {
 	.release = eventfd_release,
 };
 
+bool file_is_eventfd(const struct file *f)
+{
+	return f->ops == &eventfd_ops;
+}
+
+int eventfd_signal(struct file *f)
+{
+	if (!file_is_eventfd(f))
+		return -EINVAL;
+	(void)eventfd_add(eventfd_of(f), 1);
+	waitqueue_wake_all(&eventfd_of(f)->wait, POLLIN);
+	return 0;
+}
+
 int eventfd_create(struct caller *c, uint64_t count, int flags, struct file **out)
 {
 	struct eventfd *e = calloc(1, sizeof *e);

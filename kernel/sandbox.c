@@ -216,6 +216,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 		sb->vfs->mapped.max = sb->vfs->files.max =
 		    sb->limits.files ? sb->limits.files : FILES_UNLIMITED;
 		ipc_domain_init(&sb->ipc, sb->vfs, &sb->mem, task_current_process, &mq_teller);
+		aio_domain_init(&sb->aio, &sb->mem);
 		net_domain_init(&sb->nets, &sb->mem, sb->vfs->ns_numbers);
 		err = create_namespaces(sb);
 	}
@@ -364,6 +365,7 @@ void sandbox_destroy(struct sandbox *sb)
 		ns_put(&sb->pid_ns->ns);
 	ipc_domain_destroy(&sb->ipc);
 	net_domain_destroy(&sb->nets);
+	aio_domain_destroy(&sb->aio);
 	if (sb->vfs)
 		vfs_destroy(sb->vfs);
 	if (sb->futexes)

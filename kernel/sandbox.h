@@ -12,6 +12,7 @@
 #include "host/clock.h"
 #include "host/freezer.h"
 #include "ipc/ipc.h"
+#include "kernel/aio.h"
 #include "kernel/coredump.h"
 #include "kernel/cpus.h"
 #include "kernel/devhl.h"
@@ -78,6 +79,7 @@ struct sandbox {
 	struct uts_changes uts_changes;
 	_Atomic unsigned nr_uts_ns;
 	struct ipc_domain ipc;
+	struct aio_domain aio;
 	struct cpus cpus;   /* constant */
 	struct sched sched; /* what the monitor was started with; constant */
 	/* host descriptors from this one on are kept for forks, threads and execs: -ENFILE */

@@ -361,6 +361,21 @@ int mm_unmap_counted(struct mm *mm, gva_t addr, void (*count)(struct mapped_plac
 	return place ? err : -EINVAL;
 }
 
+struct mapped_place *mm_counted_at(struct mm *mm, gva_t addr,
+				   void (*count)(struct mapped_place *p, int sign))
+{
+	struct mapped_place *place = NULL;
+
+	rwlock_rdlock(&mm->lock);
+	struct vma *v = vma_find(mm, addr);
+	if (v && !gva_diff(v->start, addr) && is_rest_of(v, addr, count)) {
+		place = v->place;
+		ref_get(&place->refs);
+	}
+	rwlock_unlock(&mm->lock);
+	return place;
+}
+
 void mm_unmap_all_counted(struct mm *mm)
 {
 	rwlock_wrlock(&mm->lock);

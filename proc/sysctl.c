@@ -235,6 +235,34 @@ static int show_nr_open(struct pseudo_node *n, struct caller *c, struct text *ou
 	return 0;
 }
 
+static int show_aio_nr(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	uint64_t nr, max;
+
+	aio_numbers(&n->sb->aio, &nr, &max);
+	text_printf(out, "%lu\n", nr);
+	return 0;
+}
+
+static int show_aio_max(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	uint64_t nr, max;
+
+	aio_numbers(&n->sb->aio, &nr, &max);
+	text_printf(out, "%lu\n", max);
+	return 0;
+}
+
+static int store_aio_max(struct pseudo_node *n, struct caller *c, char *text)
+{
+	int64_t v;
+	int err = pseudo_parse(pseudo_strip(text), 10, 0, INT64_MAX, &v);
+
+	if (!err)
+		aio_set_max(&n->sb->aio, (uint64_t)v);
+	return err;
+}
+
 static void put_uuid(struct text *out, const uint8_t *b)
 {
 	for (int i = 0; i < 16; i++)
@@ -401,6 +429,9 @@ static const struct pseudo_entry fs_entries[] = {
 	FIXED("overflowgid", "65534"),
 	FIXED("overflowuid", "65534"),
 	FIXED("suid_dumpable", "0"),
+	{ "aio-max-nr", S_IFREG | 0644, .show = show_aio_max, .store = store_aio_max,
+	  .sealed = true },
+	SHOW("aio-nr", show_aio_nr),
 	SHOW("file-max", show_file_max),
 	SHOW("file-nr", show_file_nr),
 	SHOW("nr_open", show_nr_open),

@@ -46,17 +46,53 @@
 #define MUCH_BYTES (16UL << 20)
 
 /* Every kind that a snapshot may hold. */
+/* clang-format off */
 static const struct saved_kind *const kinds[] = {
-	&cred_kind,         &fdtable_kind,  &fs_struct_kind, &memory_kind,      &sighand_kind,
-	&file_by_path,      &file_stdio,    &pipe_saved,     &pipe_data_saved,  &eventfd_saved,
-	&signalfd_saved,    &timerfd_saved, &pidfd_saved,    &epoll_saved,      &shmem_saved,
-	&ramfs_inode_saved, &memfd_saved,   &unix_saved,     &unix_links_saved, &loop_saved,
-	&loop_links_saved,  &pty_saved,     &pty_line_saved, &locks_kind,       &inotify_saved,
-	&vfork_saved,       &host_saved,    &nsproxy_kind,   &namespace_kind,   &host_stream_saved,
-	&proc_mem_saved,    &netlink_saved, &ns_file_saved,  &tree_saved,       &ipc_ns_saved,
-	&sem_undo_saved,    &fs_file_saved, &seccomp_saved,  &listener_saved,   &mqueue_saved,
-	&mqueue_file_saved, NULL,
+	&cred_kind,
+	&fdtable_kind,
+	&fs_struct_kind,
+	&memory_kind,
+	&sighand_kind,
+	&file_by_path,
+	&file_stdio,
+	&pipe_saved,
+	&pipe_data_saved,
+	&eventfd_saved,
+	&signalfd_saved,
+	&timerfd_saved,
+	&pidfd_saved,
+	&epoll_saved,
+	&shmem_saved,
+	&ramfs_inode_saved,
+	&memfd_saved,
+	&unix_saved,
+	&unix_links_saved,
+	&loop_saved,
+	&loop_links_saved,
+	&pty_saved,
+	&pty_line_saved,
+	&locks_kind,
+	&inotify_saved,
+	&vfork_saved,
+	&host_saved,
+	&nsproxy_kind,
+	&namespace_kind,
+	&host_stream_saved,
+	&proc_mem_saved,
+	&netlink_saved,
+	&ns_file_saved,
+	&tree_saved,
+	&ipc_ns_saved,
+	&sem_undo_saved,
+	&fs_file_saved,
+	&seccomp_saved,
+	&listener_saved,
+	&mqueue_saved,
+	&mqueue_file_saved,
+	&aio_saved,
+	NULL,
 };
+/* clang-format on */
 
 static int load_info(struct snapshot *snap, struct errmsg *errmsg)
 {
@@ -192,7 +228,7 @@ static int part(struct loader *l, struct decoder *in, struct decoder *out)
 static int load(struct loader *l, struct decoder *in)
 {
 	struct decoder mounts, ipc, processes, filesystems;
-	const struct sandbox *sb = l->sandbox;
+	struct sandbox *sb = l->sandbox;
 	int err = uts_names_load(l, in, nsproxy_uts(sb->nsproxy));
 
 	if (!err)
@@ -209,6 +245,8 @@ static int load(struct loader *l, struct decoder *in)
 		err = loader_damaged(l, "what follows the last object");
 	if (!err)
 		err = ipc_load(l, &ipc, nsproxy_ipc(sb->nsproxy));
+	if (!err)
+		err = aio_load(l, &ipc, &sb->aio);
 	if (!err)
 		err = mounts_load_filesystems(l, &mounts);
 	if (!err)

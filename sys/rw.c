@@ -8,11 +8,10 @@
 #include "fs/hostfs/stream.h"
 #include "mm/forecast.h"
 #include "sys/sys.h"
+#include "sys/transfer.h"
 
-typedef ssize_t transfer_fn(struct file *f, struct caller *c, struct uio *u, int64_t *pos);
-
-/* The buffer of the simple forms (vfs_read(): access_ok, then the count is cut). */
-static int single_uio(struct task *t, struct uio *u, gva_t buf, uint64_t len)
+/* vfs_read(): access_ok, then the count is cut. */
+int transfer_buffer(struct task *t, struct uio *u, gva_t buf, uint64_t len)
 {
 	if (!gva_range_ok(buf, len))
 		return -EFAULT;
@@ -21,16 +20,15 @@ static int single_uio(struct task *t, struct uio *u, gva_t buf, uint64_t len)
 }
 
 /* Linux looks at whether there are positions, then at the descriptor's mode, then at the buffer. */
-static int check_mode(const struct file *f, transfer_fn *fn, const int64_t *pos)
+int transfer_check_mode(const struct file *f, transfer_fn *fn, const int64_t *pos)
 {
 	if (pos && (!f->ops->lseek || f->ops->lseek_ignored || file_is_stream(f)))
 		return -ESPIPE;
 	return (fn == file_read ? file_readable(f) : file_writable(f)) ? 0 : -EBADF;
 }
 
-/* Runs the call; /proc/PID/io counts it. */
-static int64_t transfer(struct task *t, struct file *f, struct caller *c, struct uio *u,
-			transfer_fn *fn, int64_t *pos)
+int64_t transfer_run(struct task *t, struct file *f, struct caller *c, struct uio *u,
+		     transfer_fn *fn, int64_t *pos)
 {
 	transfer_begin(t, u, pos);
 	int64_t r = fn(f, c, u, pos);
@@ -55,11 +53,11 @@ static int64_t transfer_one(struct task *t, const uint64_t *a, transfer_fn *fn, 
 	struct file *f = task_fd(t, (int)a[0]);
 	if (!f)
 		return -EBADF;
-	int64_t r = check_mode(f, fn, pos);
+	int64_t r = transfer_check_mode(f, fn, pos);
 	if (!r)
-		r = single_uio(t, &u, GVA(a[1]), a[2]);
+		r = transfer_buffer(t, &u, GVA(a[1]), a[2]);
 	if (!r)
-		r = transfer(t, f, &c, &u, fn, pos);
+		r = transfer_run(t, f, &c, &u, fn, pos);
 	task_fd_put(t, f);
 	return transfer_result(t, &c, r);
 }
@@ -99,8 +97,8 @@ static bool ready_now(struct file *f, transfer_fn *fn)
 #endif
 #define RWF_KNOWN (RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND | RWF_NOAPPEND)
 
-/* preadv2(2). RWF_HIPRI is a hint. */
-static int check_rwf(struct file *f, transfer_fn *fn, unsigned rwf)
+/* RWF_HIPRI is a hint. */
+int transfer_check_flags(struct file *f, transfer_fn *fn, unsigned rwf)
 {
 	if (rwf & ~(unsigned)RWF_KNOWN)
 		return -EOPNOTSUPP;
@@ -123,7 +121,7 @@ static int64_t transfer_vec(struct task *t, struct file *f, struct caller *c, co
 	uio_init_guestv(&u, t->mm, iov, n);
 	u.append = rwf & RWF_APPEND;
 	u.no_append = rwf & RWF_NOAPPEND;
-	int64_t r = n && u.resid ? transfer(t, f, c, &u, fn, pos) : 0;
+	int64_t r = n && u.resid ? transfer_run(t, f, c, &u, fn, pos) : 0;
 	if (iov != fast)
 		free(iov);
 	return r;
@@ -137,9 +135,9 @@ static int64_t transfer_many(struct task *t, const uint64_t *a, transfer_fn *fn,
 
 	if (!f)
 		return -EBADF;
-	int64_t r = check_mode(f, fn, pos);
+	int64_t r = transfer_check_mode(f, fn, pos);
 	if (!r)
-		r = check_rwf(f, fn, rwf);
+		r = transfer_check_flags(f, fn, rwf);
 	if (!r)
 		r = transfer_vec(t, f, &c, a, fn, pos, rwf);
 	if (r > 0 && fn == file_write && rwf & (RWF_DSYNC | RWF_SYNC) && f->ops->fsync)

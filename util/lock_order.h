@@ -93,6 +93,8 @@
 	  "what names have been said to stand for", "net/policy.c")                                \
 	X(EVENTFD, 50, LOCK_SHORT,                                                                 \
 	  "the count of an eventfd", "kernel/eventfd.c")                                           \
+	X(AIO, 52, LOCK_SLEEPS,                                                                    \
+	  "the ring of a context of asynchronous I/O", "kernel/aio.h")                             \
 	X(RAMFS_DATA, 54, LOCK_SLEEPS,                                                             \
 	  "the data and the seals of a file in memory", "fs/ramfs/file.c")                         \
 	X(DISK, 56, LOCK_SLEEPS,                                                                   \
@@ -143,6 +145,8 @@
 	  "the POSIX message queues of an IPC namespace", "ipc/mqueue.h")                          \
 	X(BUDGET, 86, LOCK_SHORT,                                                                  \
 	  "the thread that measures memory", "mm/budget.c")                                        \
+	X(AIO_LIST, 87, LOCK_SHORT,                                                                \
+	  "the contexts of asynchronous I/O of a sandbox", "kernel/aio.h")                         \
 	X(FUTEX_BUCKET, 88, LOCK_BY_ADDRESS,                                                       \
 	  "the waiters of a bucket", "kernel/futex_table.h")                                       \
 	X(VDSO_CLOCK, 90, LOCK_SHORT,                                                              \
