@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <linux/futex.h>
+#include <mqueue.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -271,6 +272,32 @@ static void receives_all(struct row *r)
 	msgctl(r->a, IPC_RMID, NULL);
 }
 
+static void mqueue(struct row *r)
+{
+	const struct mq_attr attr = { .mq_maxmsg = 1, .mq_msgsize = sizeof buf };
+
+	r->a = (int)syscall(SYS_mq_open, "hl-calls", O_RDWR | O_CREAT | O_EXCL, 0600, &attr);
+	must(r->a >= 0 && syscall(SYS_mq_unlink, "hl-calls") == 0, "mq_open");
+}
+
+static void sends_mq(struct row *r)
+{
+	must(syscall(SYS_mq_timedsend, r->a, "text", 4, 0, NULL) == 0, "mq_timedsend");
+}
+
+static void full_mqueue(struct row *r)
+{
+	mqueue(r);
+	sends_mq(r);
+}
+
+static void receives_mq(struct row *r)
+{
+	char text[sizeof buf];
+
+	syscall(SYS_mq_timedreceive, r->a, text, sizeof text, NULL, NULL);
+}
+
 static void fifo(struct row *r)
 {
 	must(mkfifo(r->name, 0600) == 0, "mkfifo");
@@ -381,6 +408,8 @@ CALL(semop, r->a, &(struct sembuf){ 0, -1, 0 }, 1)
 CALL(semtimedop, r->a, &(struct sembuf){ 0, -1, 0 }, 1, &(struct timespec){ .tv_sec = 100 })
 CALL(msgsnd, r->a, &a_message, 4, 0)
 CALL(msgrcv, r->a, &(char[16]){ 0 }, 8, 0, 0)
+CALL(mq_timedsend, r->a, "text", 4, 0, NULL)
+CALL(mq_timedreceive, r->a, buf, sizeof buf, NULL, NULL)
 CALL(flock, r->b, LOCK_EX)
 CALL(fcntl, r->b, F_OFD_SETLKW, &whole)
 CALL(splice, r->a, NULL, r->word, NULL, 10, 0)
@@ -548,6 +577,8 @@ static struct row rows[] = {
 	ROW(semtimedop, semaphore, gives),
 	ROW(msgsnd, full_queue, receives_all),
 	ROW(msgrcv, messages, sends),
+	ROW(mq_timedsend, full_mqueue, receives_mq),
+	ROW(mq_timedreceive, mqueue, sends_mq),
 	ROW(flock, held_lock, unlock),
 	ROW(fcntl, held_record, unlock_record),
 	ROW(open, fifo, opens_to_write),
