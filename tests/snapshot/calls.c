@@ -4,6 +4,7 @@
  * With --list: their names, which tests/snapshot/kinds compares with the list of all calls.
  */
 #include <errno.h>
+#include <linux/aio_abi.h>
 #include <linux/futex.h>
 #include <mqueue.h>
 #include <netinet/in.h>
@@ -14,6 +15,7 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/msg.h>
 #include <sys/select.h>
 #include <sys/sem.h>
@@ -298,6 +300,29 @@ static void receives_mq(struct row *r)
 	syscall(SYS_mq_timedreceive, r->a, text, sizeof text, NULL, NULL);
 }
 
+static aio_context_t rings[2];
+static struct io_event result;
+
+static void ring(struct row *r)
+{
+	static int nr;
+
+	r->b = nr++;
+	r->a = memfd_create("written", 0);
+	must(r->a >= 0 && syscall(SYS_io_setup, 1, &rings[r->b]) == 0, "io_setup");
+}
+
+static void submits(struct row *r)
+{
+	struct iocb one = { .aio_lio_opcode = IOCB_CMD_PWRITE,
+			    .aio_fildes = (unsigned)r->a,
+			    .aio_buf = (uintptr_t) "text",
+			    .aio_nbytes = 4 };
+	struct iocb *list[] = { &one };
+
+	must(syscall(SYS_io_submit, rings[r->b], 1, list) == 1, "io_submit");
+}
+
 static void fifo(struct row *r)
 {
 	must(mkfifo(r->name, 0600) == 0, "mkfifo");
@@ -408,6 +433,8 @@ CALL(semop, r->a, &(struct sembuf){ 0, -1, 0 }, 1)
 CALL(semtimedop, r->a, &(struct sembuf){ 0, -1, 0 }, 1, &(struct timespec){ .tv_sec = 100 })
 CALL(msgsnd, r->a, &a_message, 4, 0)
 CALL(msgrcv, r->a, &(char[16]){ 0 }, 8, 0, 0)
+CALL(io_getevents, rings[r->b], 1, 1, &result, NULL)
+CALL(io_pgetevents, rings[r->b], 1, 1, &result, NULL, NULL)
 CALL(mq_timedsend, r->a, "text", 4, 0, NULL)
 CALL(mq_timedreceive, r->a, buf, sizeof buf, NULL, NULL)
 CALL(flock, r->b, LOCK_EX)
@@ -577,6 +604,8 @@ static struct row rows[] = {
 	ROW(semtimedop, semaphore, gives),
 	ROW(msgsnd, full_queue, receives_all),
 	ROW(msgrcv, messages, sends),
+	ROW(io_getevents, ring, submits),
+	ROW(io_pgetevents, ring, submits),
 	ROW(mq_timedsend, full_mqueue, receives_mq),
 	ROW(mq_timedreceive, mqueue, sends_mq),
 	ROW(flock, held_lock, unlock),
