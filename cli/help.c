@@ -66,6 +66,7 @@ static const char help[] =
     "      --strace[=FILE]     a line for each system call, as strace prints it; to stderr or "
     "FILE\n"
     "      --strace=json:FILE  the same, as one JSON object a line\n"
+    "      --core FILE         a core file of each process that crashes; %e, %p as in core(5)\n"
     "      --gdb ADDR          wait for gdb at [HOST]:PORT, or at the path of a unix socket\n"
     "      --stats             at the end: counts and times of system calls, faults, exits, "
     "memory\n"

@@ -277,6 +277,12 @@ static int opt_gdb(struct run *r, const char *arg)
 	return 0;
 }
 
+static int opt_core(struct run *r, const char *arg)
+{
+	hl_config_set_core(r->cfg, arg);
+	return 0;
+}
+
 static int opt_platform(struct run *r, const char *arg)
 {
 	hl_config_set_platform(r->cfg, arg);
@@ -519,6 +525,7 @@ const struct option_def options[] = {
 	{ "strace", 0, optional_argument, opt_strace, RUN, NULL },
 	{ "audit", 0, required_argument, opt_audit, RUN, NULL },
 	{ "stats", 0, no_argument, opt_stats, RUN, NULL },
+	{ "core", 0, required_argument, opt_core, RUN, NULL },
 	{ "gdb", 0, required_argument, opt_gdb, RUN, NULL },
 	{ "root", 0, required_argument, opt_root, CONFINES,
 	  "its / is the directory * of the host, where it changes files; nothing else is visible" },

@@ -147,6 +147,7 @@ _hl() {
 			--root
 			--self-contained
 			--stack
+			--core
 			--gdb
 			--stats
 			--strace

@@ -374,6 +374,12 @@ HL_API void hl_config_set_audit(struct hl_config *cfg, enum hl_audit of, hl_outp
 				void *arg);
 
 /*
+ * Each process that dies of a signal with a core leaves a core file in a directory of the host's,
+ * whatever its RLIMIT_CORE, of mode 0600, complete or not at all: 64 in a sandbox's life at most.
+ * The last name of `pattern` may have the words of core(5) in it (%e, %p). NULL: none (default).
+ */
+HL_API void hl_config_set_core(struct hl_config *cfg, const char *pattern);
+/*
  * Waits at [HOST]:PORT, HOST an address (none: 127.0.0.1), or at the path of a unix socket, which
  * has a / in it, for a debugger that speaks GDB's remote serial protocol. The program stands still
  * before its first instruction until the debugger lets it go on; a copy of a snapshot from when one

@@ -106,15 +106,11 @@ static void put_specifier(struct text *out, struct task *t, const siginfo_t *inf
 }
 
 /* core(5), "Naming of core dump files". */
-static void make_name(struct text *out, struct task *t, const siginfo_t *info)
+static bool expand(struct text *out, struct task *t, const siginfo_t *info, const char *pattern)
 {
-	struct core_settings s;
 	bool pid_in_name = false;
 
-	sandbox_lock(t->sb);
-	s = t->sb->core;
-	sandbox_unlock(t->sb);
-	for (const char *p = s.pattern; *p; p++) {
+	for (const char *p = pattern; *p; p++) {
 		if (*p != '%') {
 			text_putc(out, *p);
 			continue;
@@ -123,7 +119,17 @@ static void make_name(struct text *out, struct task *t, const siginfo_t *info)
 		put_specifier(out, t, info, p[1]);
 		p += p[1] != 0;
 	}
-	if (s.uses_pid && !pid_in_name)
+	return pid_in_name;
+}
+
+static void make_name(struct text *out, struct task *t, const siginfo_t *info)
+{
+	struct core_settings s;
+
+	sandbox_lock(t->sb);
+	s = t->sb->core;
+	sandbox_unlock(t->sb);
+	if (!expand(out, t, info, s.pattern) && s.uses_pid)
 		text_printf(out, ".%d", t->process->pid->nr);
 }
 
@@ -166,11 +172,31 @@ static bool write_core(struct task *t, const siginfo_t *info)
 	struct caller c = task_caller(t);
 	uint64_t limit = process_rlimit(t->process, RLIMIT_CORE);
 	struct file *f = limit < LIMIT_MIN ? NULL : open_core(t, &c, info);
-	bool written = f && elfcore_write(t, info, f, &c, limit);
+	const struct core_sink to = { .file = f, .caller = &c, .limit = limit };
+	bool written = f && elfcore_write(t, info, &to) != -ENOMEM;
 
 	if (f)
 		file_put(f);
 	return written;
+}
+
+/* What is written is the host's, and so are the rights that count. */
+static void keep_core(struct task *t, const siginfo_t *info, struct core_store *store)
+{
+	struct text name = { 0 };
+
+	expand(&name, t, info, store->pattern);
+	if (cred_assume(t->sb->vfs->monitor) == 0) {
+		struct core_out *out = store->begin(store);
+		const struct core_sink to = { .store = store, .out = out, .limit = UINT64_MAX };
+		int err = name.failed || !name.len ? -ENOMEM : 0;
+		if (out && !err)
+			err = elfcore_write(t, info, &to);
+		if (out)
+			store->end(store, out, text_str(&name), err);
+	}
+	(void)cred_assume(t->cred);
+	text_free(&name);
 }
 
 /* ---- standing still ---- */
@@ -239,11 +265,14 @@ void coredump(struct task *t, const siginfo_t *info)
 	struct core_dump core = { .dumper = t };
 	/* asked before the others are told to end, as on Linux */
 	bool dumpable = t->process->dumpable == 1;
+	struct core_store *store = t->sb->core_store;
 
-	if (!dumpable) {
+	if (!dumpable && !store) {
 		process_exit_group(t, info->si_signo);
 		return;
 	}
 	bool still = begin(t, &core, info->si_signo);
-	end(t, &core, still && write_core(t, info));
+	if (still && store)
+		keep_core(t, info, store);
+	end(t, &core, still && dumpable && write_core(t, info));
 }

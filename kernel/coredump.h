@@ -13,6 +13,9 @@
 
 #include <signal.h>
 
+#include <stddef.h>
+#include <stdint.h>
+
 struct sandbox;
 struct task;
 
@@ -22,6 +25,23 @@ struct task;
 struct core_settings {
 	char pattern[CORE_PATTERN_MAX];
 	int uses_pid;
+};
+
+/*
+ * Where core files go that are kept outside of the sandbox, beside the guest's own: of every
+ * process that dies so, whatever its limits and however undumpable it is. The functions are called
+ * by the thread that dies, with the monitor's rights and without locks; the kernel opens no host's
+ * files.
+ */
+struct core_store {
+	const char *pattern; /* of names, as core(5) has them; without directories */
+	int dir;             /* the host's directory that they are made in, for the jail */
+	/* A new file, under another name until it is complete. NULL: there is to be none. */
+	struct core_out *(*begin)(struct core_store *s);
+	/* 0 or -errno; what is never written to is a hole. */
+	int (*write)(struct core_out *out, const void *bytes, size_t n, uint64_t at);
+	/* `name`: what it is to be called. `err`: it is not complete. */
+	void (*end)(struct core_store *s, struct core_out *out, const char *name, int err);
 };
 
 /* A process that is being dumped. */

@@ -8,6 +8,7 @@
 #include "kernel/elfcore.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,6 +19,7 @@
 #include "cred/cred.h"
 #include "cred/user_ns.h"
 #include "fs/file.h"
+#include "kernel/coredump.h"
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
@@ -57,9 +59,9 @@ struct core {
 	const siginfo_t *info;
 	struct text head, notes;
 	/* of the file */
-	struct file *file;
-	struct caller *caller;
+	const struct core_sink *to;
 	uint64_t limit, written; /* bytes; holes do not count */
+	int err;                 /* why it ends early */
 	int64_t pos, end;        /* where it goes on; what was written last ends there */
 };
 
@@ -364,14 +366,22 @@ static bool emit(struct core *k, void *bytes, size_t n)
 {
 	struct uio u;
 
-	if (sleeper_killed(&k->t->sleeper))
+	if (sleeper_killed(&k->t->sleeper)) {
+		k->err = -EINTR;
 		return false;
+	}
+	if (!k->to->file) {
+		k->err = k->to->store->write(k->to->out, bytes, n, (uint64_t)k->pos);
+		k->end = k->pos += (int64_t)n;
+		return !k->err;
+	}
 	size_t fits = min64(n, k->limit - k->written);
 	uio_init_kernel(&u, bytes, fits);
-	ssize_t done = file_write(k->file, k->caller, &u, &k->pos);
+	ssize_t done = file_write(k->to->file, k->to->caller, &u, &k->pos);
 	k->written += done > 0 ? (uint64_t)done : 0;
 	k->end = k->pos;
-	return done == (ssize_t)n;
+	k->err = done == (ssize_t)n ? 0 : -EFBIG;
+	return !k->err;
 }
 
 static bool is_zero(const char *p, size_t n)
@@ -420,6 +430,9 @@ static bool emit_memory(struct core *k)
 	char *piece = malloc(PIECE), last = 0;
 	bool go_on = piece;
 
+	if (!piece)
+		k->err = -ENOMEM;
+
 	for (size_t i = 1; i < n && go_on; i++)
 		go_on = emit_segment(k, &p[i], piece);
 	free(piece);
@@ -431,15 +444,14 @@ static bool emit_memory(struct core *k)
 	return go_on;
 }
 
-bool elfcore_write(struct task *t, const siginfo_t *info, struct file *f, struct caller *c,
-		   uint64_t limit)
+int elfcore_write(struct task *t, const siginfo_t *info, const struct core_sink *to)
 {
-	struct core k = { .t = t, .info = info, .file = f, .caller = c, .limit = limit };
+	struct core k = { .t = t, .info = info, .to = to, .limit = to->limit };
 	bool made = put_notes(&k) && put_head(&k);
 
 	if (made && emit(&k, k.head.buf, k.head.len) && emit(&k, k.notes.buf, k.notes.len))
 		(void)emit_memory(&k);
 	text_free(&k.head);
 	text_free(&k.notes);
-	return made;
+	return made ? k.err : -ENOMEM;
 }

@@ -169,6 +169,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	sb->syscall = cfg->syscall;
 	sb->seccomp_logged = SECCOMP_LOGGED_FIRST;
 	sb->observer = cfg->observer;
+	sb->core_store = cfg->core_store;
 	sb->notify = cfg->notify;
 	sb->calls = cfg->calls;
 	sb->notify_arg = cfg->notify_arg;

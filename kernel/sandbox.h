@@ -70,6 +70,7 @@ struct sandbox {
 	const struct net_policy *net_policy; /* of the first network; constant */
 	struct fasync_domain *fasyncs; /* lock; NULL before the first file that signals tell of */
 	struct observer *observer;     /* NULL: none; not owned */
+	struct core_store *core_store; /* NULL: none; not owned, constant */
 	/* main ended, stopped or continued; lock held; NULL: nobody asks */
 	void (*notify)(void *arg);
 	void *notify_arg;
@@ -133,6 +134,7 @@ struct sandbox_config {
 	const struct cred_rights *monitor;
 	sandbox_syscall *syscall; /* sys_dispatch of sys/sys.h, which stands above the kernel */
 	struct observer *observer;
+	struct core_store *core_store;
 	void (*notify)(void *arg);
 	void *notify_arg;
 	struct calls *calls; /* NULL: nobody calls, or is called */

@@ -128,6 +128,7 @@ void hl_config_free(struct hl_config *cfg)
 	mount_list_clear(&cfg->mounts);
 	free(cfg->platform);
 	free(cfg->debugger);
+	free(cfg->core);
 	free(cfg->save_file);
 	free(cfg->save_output);
 	strings_clear(&cfg->modules);
@@ -517,6 +518,12 @@ void hl_config_set_strict_jail(struct hl_config *cfg, bool on)
 {
 	if (cfg)
 		cfg->jail_strict = on;
+}
+
+void hl_config_set_core(struct hl_config *cfg, const char *pattern)
+{
+	if (cfg)
+		set_string(cfg, &cfg->core, pattern);
 }
 
 void hl_config_set_debugger(struct hl_config *cfg, const char *address)

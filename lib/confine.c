@@ -15,6 +15,7 @@
 #include "cred/cred.h"
 #include "host/hostcall.h"
 #include "host/thread.h"
+#include "kernel/coredump.h"
 #include "kernel/sandbox.h"
 #include "lib/config.h"
 #include "lib/error.h"
@@ -189,6 +190,9 @@ static int only_these(struct sandbox *sb, const struct mount_list *mounts)
 {
 	int ruleset = jail_landlock_files();
 	int err = ruleset < 0 ? ruleset : allow_all(ruleset, mounts);
+
+	if (!err && sb->core_store)
+		err = jail_landlock_allow(ruleset, sb->core_store->dir, true, JAIL_WRITE);
 
 	if (!err)
 		err = everywhere(sb, enter_files, &ruleset);

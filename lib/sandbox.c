@@ -34,6 +34,7 @@
 #include "kernel/spawn.h"
 #include "lib/config.h"
 #include "lib/confine.h"
+#include "lib/core.h"
 #include "lib/driver.h"
 #include "lib/family.h"
 #include "lib/error.h"
@@ -213,6 +214,7 @@ static int make_kernel(struct hl_sandbox *sb, const struct hl_config *cfg, const
 		.limits = config_limits(cfg),
 		.net_policy = network_policy(cfg, sb->net_policy),
 		.observer = sb->observer,
+		.core_store = core_files_store(sb->cores),
 		.calls = sb->calls,
 		.notify = on_change,
 		.notify_arg = sb,
@@ -533,6 +535,8 @@ static int start(const struct hl_config *config, const struct instead *in, struc
 		ret = network_make(cfg, &sb->net_policy, &sb->netns, err);
 	if (!ret && !in->plan)
 		ret = publisher_open(cfg, &sb->publisher, err);
+	if (!ret && !in->plan)
+		ret = core_files_open(cfg, &sb->cores, err);
 	if (!ret && !in->plan)
 		ret = open_debugger(sb, cfg, err);
 	if (!ret && !in->plan)

@@ -20,6 +20,7 @@
 #include "util/codec.h"
 
 struct audience;
+struct core_files;
 struct debug_server;
 struct errmsg;
 struct family;
@@ -50,6 +51,7 @@ struct hl_sandbox {
 	struct net_policy *net_policy; /* NULL: a constant one */
 	struct netns *netns;           /* NULL: none */
 	struct publisher *publisher;   /* NULL: no port is published */
+	struct core_files *cores;      /* NULL: none are kept */
 	struct debug_server *debug;    /* NULL: no debugger is waited for */
 	struct output *output;         /* NULL: all of it goes to descriptors of the caller's */
 	int input_fd;                  /* ours; -1: a descriptor of the caller's */

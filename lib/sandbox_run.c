@@ -21,6 +21,7 @@
 #include "kernel/signal.h"
 #include "kernel/spawn.h"
 #include "kernel/tty/tty.h"
+#include "lib/core.h"
 #include "lib/error.h"
 #include "lib/family.h"
 #include "lib/functions.h"
@@ -338,6 +339,7 @@ static void destroy(struct hl_sandbox *sb)
 	if (sb->input_fd >= 0)
 		close(sb->input_fd);
 	tracer_destroy(sb->observer);
+	core_files_free(sb->cores);
 	secluded_clear(&sb->secluded);
 	encoder_free(&sb->world);
 	if (sb->event_fd >= 0)

@@ -71,9 +71,38 @@ static int wait_for(pid_t p)
 	return waitpid(p, &status, 0) == p && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+static void *wait_here(void *arg)
+{
+	pthread_barrier_wait(&both);
+	for (;;)
+		pause();
+	return arg;
+}
+
+int crash(int depth)
+{
+	if (depth)
+		return crash(depth - 1) + 1;
+	return *(volatile int *)(long)watched;
+}
+
+static void crash_beside_a_thread(void)
+{
+	pthread_t a;
+
+	pthread_barrier_init(&both, NULL, 2);
+	if (pthread_create(&a, NULL, wait_here, NULL))
+		abort();
+	pthread_barrier_wait(&both);
+	watched = 16;
+	crash(3);
+}
+
 int main(int argc, char **argv)
 {
 	signal(SIGUSR1, on_signal);
+	if (argc > 2)
+		crash_beside_a_thread();
 	add(1, 2);
 	watched = 42;
 	in_threads();
