@@ -130,7 +130,7 @@ static void make_name(struct text *out, struct task *t, const siginfo_t *info)
 	s = t->sb->core;
 	sandbox_unlock(t->sb);
 	if (!expand(out, t, info, s.pattern) && s.uses_pid)
-		text_printf(out, ".%d", t->process->pid->nr);
+		text_printf(out, ".%d", task_pid_nr(t, t->process->pid));
 }
 
 /* ---- the file ---- */

@@ -89,7 +89,7 @@ static void put_note(struct core *k, const char *name, uint32_t type, const void
 
 static pid_t number_of(const struct pid *pid)
 {
-	return pid ? pid->nr : 0;
+	return pid ? pid_nr(pid, pid->ns) : 0;
 }
 
 /* The leader's time is that of the process. */
@@ -121,7 +121,7 @@ static void put_status(struct core *k, struct task *o)
 	s.sigpend = o->pending.set;
 	s.sighold = o->blocked;
 	s.pid = o->tid;
-	s.ppid = p->parent ? p->parent->pid->nr : 0;
+	s.ppid = p->parent ? pid_nr(p->parent->pid, p->pid->ns) : 0;
 	s.pgrp = number_of(p->pgrp);
 	s.sid = number_of(p->session);
 	s.cutime = ns_to_timeval(p->children_sum.utime_ns);
@@ -195,8 +195,8 @@ static void put_process(struct core *k)
 	s.flag = p->did_exec ? 0 : PROCESS_FORKNOEXEC;
 	s.uid = from_kuid_munged(task_user_ns(leader), leader->cred->uid);
 	s.gid = from_kgid_munged(task_user_ns(leader), leader->cred->gid);
-	s.pid = p->pid->nr;
-	s.ppid = p->parent ? p->parent->pid->nr : 0;
+	s.pid = pid_nr(p->pid, p->pid->ns);
+	s.ppid = p->parent ? pid_nr(p->parent->pid, p->pid->ns) : 0;
 	s.pgrp = number_of(p->pgrp);
 	s.sid = number_of(p->session);
 	memcpy(s.fname, leader->comm, sizeof s.fname);

@@ -93,7 +93,7 @@ static int dethread(struct task *t)
 		pid_put(old);
 		t->pid = pid_get(p->pid);
 		t->pid->task = t;
-		t->tid = t->pid->nr;
+		t->tid = pid_nr(t->pid, t->pid->ns);
 		p->leader = t;
 	}
 	sandbox_unlock(sb);

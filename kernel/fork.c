@@ -261,21 +261,29 @@ static int cred_in_new_user_ns(struct task *t, struct cred **out)
 	return *out ? 0 : -ENOMEM;
 }
 
-static int share_cred(struct task *t, struct task *child, uint64_t flags)
+static int share_cred(struct task *t, uint64_t flags, struct cred **out)
 {
 	if (flags & CLONE_NEWUSER)
-		return cred_in_new_user_ns(t, &child->cred);
-	child->cred = flags & CLONE_THREAD ? cred_get(t->cred) : cred_copy(t->cred, -1);
-	return child->cred ? 0 : -ENOMEM;
+		return cred_in_new_user_ns(t, out);
+	*out = flags & CLONE_THREAD ? cred_get(t->cred) : cred_copy(t->cred, -1);
+	return *out ? 0 : -ENOMEM;
+}
+
+/* Puts a set with another namespace in the place of one; without either where that fails. */
+static int nsproxy_enter(struct nsproxy **p, struct ns_common *ns)
+{
+	struct nsproxy *old = *p;
+
+	*p = nsproxy_with(old, ns);
+	nsproxy_put(old);
+	return *p ? 0 : -ENOMEM;
 }
 
 /* Gives the child what the flags say: the same object, or a copy. What was taken is freed by
  * task_free. */
 static int share(struct task *t, struct task *child, uint64_t flags)
 {
-	int err = share_cred(t, child, flags);
-	if (!err)
-		err = task_count(child, task_limit(t));
+	int err = task_count(child, task_limit(t));
 	if (err)
 		return err;
 	child->files = flags & CLONE_FILES ? fdtable_get(t->files) : fdtable_copy(t->files);
@@ -283,6 +291,8 @@ static int share(struct task *t, struct task *child, uint64_t flags)
 	if (!child->files || !child->fs)
 		return -ENOMEM;
 	err = nsproxy_clone(t, child->cred, flags, child->fs, &child->nsproxy);
+	if (!err && flags & CLONE_NEWPID)
+		err = nsproxy_enter(&child->nsproxy, &child->pid->ns->ns);
 	if (!err && flags & CLONE_SYSVSEM) {
 		child->sem_undo = sem_undo_share(nsproxy_ipc(t->nsproxy), &t->sem_undo);
 		err = child->sem_undo ? 0 : -ENOMEM;
@@ -381,6 +391,21 @@ static int unshare_fs(struct task *t)
 	return 0;
 }
 
+/* For the children. */
+static int unshare_pids(struct task *t, const struct cred *cred, struct nsproxy **nsproxy)
+{
+	struct pid_namespace *ns;
+	int err = nsproxy_new_pids(t, cred, CLONE_NEWPID, &ns);
+
+	if (err) {
+		nsproxy_put(*nsproxy);
+		return err;
+	}
+	err = nsproxy_enter(nsproxy, &ns->ns);
+	ns_put(&ns->ns);
+	return err;
+}
+
 int task_unshare(struct task *t, uint64_t flags)
 {
 	const uint64_t known = CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_THREAD |
@@ -400,6 +425,8 @@ int task_unshare(struct task *t, uint64_t flags)
 		err = cred_in_new_user_ns(t, &cred);
 	if (!err)
 		err = nsproxy_clone(t, cred ? cred : t->cred, flags, t->fs, &nsproxy);
+	if (!err && flags & CLONE_NEWPID)
+		err = unshare_pids(t, cred ? cred : t->cred, &nsproxy);
 	if (err) {
 		cred_put(cred);
 		return err;
@@ -410,17 +437,40 @@ int task_unshare(struct task *t, uint64_t flags)
 	return cred ? task_set_cred(t, cred) : 0;
 }
 
-static int new_process(struct task *t, uint64_t exit_signal, struct process **out)
+/* Whoever wishes for numbers may restore processes in each namespace that is to give one. */
+static int may_wish(struct task *t, const struct pid_namespace *ns, unsigned n)
+{
+	if (n > ns->level + 1)
+		return -EINVAL;
+	for (; n; n--, ns = ns->parent) {
+		if (!cred_ns_capable(t->cred, ns->ns.owner, CAP_CHECKPOINT_RESTORE) &&
+		    !cred_ns_capable(t->cred, ns->ns.owner, CAP_SYS_ADMIN))
+			return -EPERM;
+	}
+	return 0;
+}
+
+/* With the credentials that its first thread is going to have. */
+static int new_process(struct task *t, const struct clone_request *rq, const struct cred *cred,
+		       struct process **out)
 {
 	struct sandbox *sb = t->sb;
+	struct pid_namespace *ns;
+	int err = nsproxy_new_pids(t, cred, rq->flags, &ns);
+
+	if (err)
+		return err;
+	err = may_wish(t, ns, rq->nr_wish);
 	sandbox_lock(sb);
-	int err = process_new(sb, t->process, out);
+	if (!err)
+		err = process_new(sb, t->process, ns, rq->wish, rq->nr_wish, out);
 	if (!err) {
-		process_set_cred(*out, cred_get(t->cred));
-		(*out)->exit_signal = (int)exit_signal;
+		process_set_cred(*out, cred_get(cred));
+		(*out)->exit_signal = (int)rq->exit_signal;
 		(*out)->forked_by = t->tid;
 	}
 	sandbox_unlock(sb);
+	ns_put(&ns->ns);
 	return err;
 }
 
@@ -438,7 +488,7 @@ static void reparent_locked(struct task *t, struct process *p)
 static int report_child(struct task *t, struct task *child, const struct clone_request *rq,
 			int32_t *pidfd)
 {
-	int32_t tid = child->tid;
+	int32_t tid = task_pid_nr(t, child->pid);
 	if (rq->flags & CLONE_PIDFD) {
 		*pidfd = pidfd_install(t, child->pid, 0);
 		if (*pidfd < 0)
@@ -511,23 +561,49 @@ static int start_child(struct task *t, struct task *child, const struct clone_re
 	return err;
 }
 
+static bool is_init_of_some(const struct process *p)
+{
+	return p->pid->ns->init == p && p->pid->ns->parent;
+}
+
+/* What the tracer of `t` calls it. */
+static uint64_t tracer_nr(struct task *t, const struct pid *pid)
+{
+	sandbox_lock(t->sb);
+	const struct task *tracer = t->tracee->tracer;
+	uint64_t nr = tracer ? (uint64_t)task_pid_nr(tracer, pid) : 0;
+	sandbox_unlock(t->sb);
+	return nr;
+}
+
 int64_t task_clone(struct task *t, const struct clone_request *rq)
 {
 	struct process *p = t->process;
 	struct task *child;
 	struct vfork_done *vfork = NULL;
 	bool thread = rq->flags & CLONE_THREAD;
+	struct cred *cred = NULL;
 
 	int err = check_flags(rq);
+	/* of no other namespace than its process, and init has no siblings */
+	if (!err && ((thread && nsproxy_pids(t->nsproxy) != task_pid_ns(t)) ||
+		     (rq->flags & CLONE_PARENT && is_init_of_some(p))))
+		err = -EINVAL;
+	if (!err && thread)
+		err = may_wish(t, task_pid_ns(t), rq->nr_wish);
 	if (!err &&
 	    !budget_room(t->sb->mem.budget, BUDGET_TASK_BYTES + (thread ? 0 : BUDGET_SPACE_BYTES)))
 		err = -ENOMEM;
 	if (t->sb->mem.counts.tasks % TASKS_BETWEEN_MEASURES == 0)
 		budget_tick(t->sb->mem.budget);
+	if (!err)
+		err = share_cred(t, rq->flags, &cred);
 	if (!err && !thread)
-		err = new_process(t, rq->exit_signal, &p);
-	if (err)
+		err = new_process(t, rq, cred, &p);
+	if (err) {
+		cred_put(cred);
 		return err;
+	}
 	if (rq->flags & CLONE_PARENT && !thread) {
 		sandbox_lock(t->sb);
 		reparent_locked(t, p);
@@ -535,13 +611,17 @@ int64_t task_clone(struct task *t, const struct clone_request *rq)
 	}
 	if (thread)
 		rseq_thread_created(t);
-	err = task_new(t->sb, p, &child);
+	err = task_new(t->sb, p, rq->wish, rq->nr_wish, &child);
 	if (!err) {
-		pid_t tid = child->tid; /* the child may be gone before we return */
+		/* the child may be gone before we return */
+		pid_t tid = task_pid_nr(t, child->pid);
+		uint64_t told_tid = t->tracee ? tracer_nr(t, child->pid) : 0;
+		child->cred = cred;
+		cred = NULL;
 		err = start_child(t, child, rq, &vfork);
 		if (!err) {
 			bool told = t->tracee && event_asked(t, rq) &&
-				    ptrace_event(t, fork_event(rq), (uint64_t)tid, vfork);
+				    ptrace_event(t, fork_event(rq), told_tid, vfork);
 			if (!vfork)
 				return tid;
 			t->vfork_wait = (struct vfork_wait){ vfork, tid };
@@ -552,7 +632,9 @@ int64_t task_clone(struct task *t, const struct clone_request *rq)
 	if (!thread) {
 		sandbox_lock(t->sb);
 		process_reap(p);
+		process_end_inits(t->sb);
 		sandbox_unlock(t->sb);
 	}
+	cred_put(cred);
 	return err == -EAGAIN && signal_pending(t) ? -ERESTARTNOINTR : err;
 }

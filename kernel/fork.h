@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "kernel/pid.h"
 #include "util/gva.h"
 
 struct loader;
@@ -27,6 +28,9 @@ struct clone_request {
 	uint64_t exit_signal;
 	gva_t stack; /* the new stack pointer; 0: the caller's */
 	gva_t tls;
+	/* the numbers it is to have, from its own namespace of pids on (set_tid of clone3) */
+	pid_t wish[PID_NS_DEPTH];
+	unsigned nr_wish;
 };
 
 /* The new tid, or -errno. With CLONE_VFORK returns when the child gave the address space back. */

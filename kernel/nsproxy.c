@@ -164,12 +164,34 @@ static int copy_mnt(struct nsproxy *p, const struct cred *cred, struct fs_struct
 	return err ? err : replace(p, &mnt->ns);
 }
 
+int nsproxy_new_pids(struct task *t, const struct cred *cred, uint64_t flags,
+		     struct pid_namespace **out)
+{
+	struct pid_namespace *now = nsproxy_pids(t->nsproxy);
+
+	if (!(flags & CLONE_NEWPID)) {
+		*out = now;
+		ns_get(&now->ns);
+		return 0;
+	}
+	if (!cred_own_capable(cred, CAP_SYS_ADMIN))
+		return -EPERM;
+	if (now != task_pid_ns(t))
+		return -EINVAL;
+	if (!budget_room(t->sb->mem.budget, sizeof *now))
+		return -ENOMEM;
+	int err = pid_ns_below(now, t->sb->vfs, cred->user_ns, out);
+	if (!err && (err = ns_count(&(*out)->ns)))
+		ns_put(&(*out)->ns);
+	return err;
+}
+
 int nsproxy_clone(struct task *t, const struct cred *cred, uint64_t flags, struct fs_struct *fs,
 		  struct nsproxy **out)
 {
 	const uint64_t known =
 	    CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_NEWNS;
-	const uint64_t asked = flags & CLONE_NAMESPACES & ~(uint64_t)CLONE_NEWUSER;
+	const uint64_t asked = flags & CLONE_NAMESPACES & ~(uint64_t)(CLONE_NEWUSER | CLONE_NEWPID);
 	int err = 0;
 
 	if (asked && !cred_own_capable(cred, CAP_SYS_ADMIN))

@@ -44,6 +44,10 @@ void nsproxy_put(struct nsproxy *p);
  * kinds of which there is only one. -EPERM, -ENOSPC. */
 int nsproxy_clone(struct task *t, const struct cred *cred, uint64_t flags, struct fs_struct *fs,
 		  struct nsproxy **out);
+/* The namespace of pids that a child is born in: the set's own, or with CLONE_NEWPID a new one,
+ * which belongs to the users of `cred`. A reference. As nsproxy_clone. */
+int nsproxy_new_pids(struct task *t, const struct cred *cred, uint64_t flags,
+		     struct pid_namespace **out);
 /* A set that has `ns` in place of the one of its kind, one reference. NULL: no memory. */
 struct nsproxy *nsproxy_with(const struct nsproxy *old, struct ns_common *ns);
 /* Owner: takes the reference over. */
@@ -55,6 +59,12 @@ int sandbox_switch_roots(struct sandbox *sb, const struct path *old, const struc
 static inline struct mnt_namespace *nsproxy_mnt(const struct nsproxy *p)
 {
 	return container_of(p->ns[NS_MNT], struct mnt_namespace, ns);
+}
+
+/* Of children; a task's own is task_pid_ns. */
+static inline struct pid_namespace *nsproxy_pids(const struct nsproxy *p)
+{
+	return container_of(p->ns[NS_PID], struct pid_namespace, ns);
 }
 
 static inline struct ipc_namespace *nsproxy_ipc(const struct nsproxy *p)

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "cred/user_ns.h"
 #include "fs/vfs.h"
 #include "host/lazymem.h"
 
@@ -17,19 +18,59 @@
 
 static void release(struct ns_common *ns)
 {
-	lazymem_free(container_of(ns, struct pid_namespace, ns), sizeof(struct pid_namespace));
+	struct pid_namespace *p = container_of(ns, struct pid_namespace, ns);
+	struct pid_namespace *parent = p->parent;
+
+	lazymem_free(p, sizeof *p);
+	if (parent)
+		ns_put(&parent->ns);
+}
+
+static struct pid_namespace *pid_ns_alloc(struct vfs *vfs, struct user_namespace *owner)
+{
+	struct pid_namespace *ns = lazymem_new(sizeof *ns);
+
+	if (ns) {
+		ns_init(&ns->ns, NS_PID, vfs->ns_numbers, owner, release);
+		list_init(&ns->work_node);
+	}
+	return ns;
 }
 
 struct pid_namespace *pid_ns_new(struct vfs *vfs, unsigned max, unsigned max_tasks)
 {
-	struct pid_namespace *ns = lazymem_new(sizeof *ns);
+	struct pid_namespace *ns = pid_ns_alloc(vfs, vfs->user_ns);
 
-	if (!ns)
-		return NULL;
-	ns_init(&ns->ns, NS_PID, vfs->ns_numbers, vfs->user_ns, release);
-	ns->max = max;
-	ns->max_tasks = max_tasks;
+	if (ns) {
+		ns->max = max;
+		ns->max_tasks = max_tasks;
+	}
 	return ns;
+}
+
+int pid_ns_below(struct pid_namespace *parent, struct vfs *vfs, struct user_namespace *owner,
+		 struct pid_namespace **out)
+{
+	if (!user_ns_is_within(owner, parent->ns.owner))
+		return -EINVAL;
+	if (parent->level >= PID_NS_DEPTH)
+		return -ENOSPC;
+	*out = pid_ns_alloc(vfs, owner);
+	if (!*out)
+		return -ENOMEM;
+	ns_get(&parent->ns);
+	(*out)->parent = parent;
+	(*out)->level = parent->level + 1;
+	(*out)->max = parent->max;
+	(*out)->max_tasks = parent->max_tasks;
+	return 0;
+}
+
+bool pid_ns_is_within(const struct pid_namespace *ns, const struct pid_namespace *above)
+{
+	while (ns && ns->level > above->level)
+		ns = ns->parent;
+	return ns == above;
 }
 
 static struct list *bucket(struct pid_namespace *ns, pid_t nr)
@@ -41,55 +82,122 @@ static struct list *bucket(struct pid_namespace *ns, pid_t nr)
 	return b;
 }
 
+/* The pid that an entry of a namespace's table belongs to. */
+static struct pid *pid_of(struct upid *u)
+{
+	return container_of(u - u->ns->level, struct pid, numbers[0]);
+}
+
 struct pid *pid_find(struct pid_namespace *ns, pid_t nr)
 {
-	struct pid *p;
-	list_for_each (p, bucket(ns, nr), hash_node) {
-		if (p->nr == nr)
-			return p;
+	struct upid *u;
+	list_for_each (u, bucket(ns, nr), hash_node) {
+		if (u->nr == nr)
+			return pid_of(u);
 	}
 	return NULL;
 }
 
-int pid_alloc(struct pid_namespace *ns, struct pid **out)
+/* Numbers rise until pid_max and wrap, so that one is reused as late as possible. */
+static int choose(struct pid_namespace *ns, pid_t *out)
 {
-	if (ns->used + PID_RESERVED >= ns->max || ns->tasks >= ns->max_tasks)
+	if (ns->used + PID_RESERVED >= ns->max)
 		return -EAGAIN;
-	struct pid *p = calloc(1, sizeof *p);
-	if (!p)
-		return -ENOMEM;
-	ref_set(&p->refs, 1);
-	p->ns = ns;
-	ns_get(&ns->ns);
-	/* Numbers rise until pid_max and wrap, so that one is reused as late as possible. */
 	do {
 		ns->last = (unsigned)ns->last + 1 >= ns->max ? PID_RESERVED : ns->last + 1;
 	} while (pid_find(ns, ns->last));
-	p->nr = ns->last;
+	*out = ns->last;
+	return 0;
+}
+
+static int check_wish(struct pid_namespace *ns, pid_t nr)
+{
+	if (nr < 1 || (unsigned)nr >= ns->max || (nr != 1 && !ns->init))
+		return -EINVAL;
+	return pid_find(ns, nr) ? -EEXIST : 0;
+}
+
+/* From the innermost namespace on. */
+static int number(struct pid *p, const pid_t *wish, unsigned n)
+{
+	struct pid_namespace *ns = p->ns;
+	int err = 0;
+
+	for (unsigned i = 0; ns && !err; i++, ns = ns->parent) {
+		struct upid *u = &p->numbers[ns->level];
+		u->ns = ns;
+		u->nr = i < n ? wish[i] : 0;
+		err = ns->closed ? -ENOMEM : i < n ? check_wish(ns, u->nr) : choose(ns, &u->nr);
+	}
+	return err;
+}
+
+static struct pid *new_pid(struct pid_namespace *ns)
+{
+	struct pid *p = calloc(1, sizeof *p + (ns->level + 1) * sizeof(struct upid));
+
+	if (!p)
+		return NULL;
+	ref_set(&p->refs, 1);
+	p->ns = ns;
+	ns_get(&ns->ns);
 	list_init(&p->pgrp);
 	list_init(&p->session);
 	waitqueue_init(&p->exited);
+	return p;
+}
+
+static struct pid_namespace *first_of(struct pid_namespace *ns)
+{
+	while (ns->parent)
+		ns = ns->parent;
+	return ns;
+}
+
+int pid_alloc_wished(struct pid_namespace *ns, const pid_t *wish, unsigned n, struct pid **out)
+{
+	struct pid_namespace *first = first_of(ns);
+
+	if (first->tasks >= first->max_tasks)
+		return -EAGAIN;
+	struct pid *p = new_pid(ns);
+	if (!p)
+		return -ENOMEM;
+	int err = number(p, wish, n);
+	if (err) {
+		pid_put(p);
+		return err;
+	}
+	p->nr = p->numbers[0].nr;
 	p->hashed = p->counted = true;
-	ns->tasks++;
-	list_add(bucket(ns, p->nr), &p->hash_node);
-	ns->used++;
+	first->tasks++;
+	for (unsigned i = 0; i <= ns->level; i++) {
+		struct upid *u = &p->numbers[i];
+		list_add(bucket(u->ns, u->nr), &u->hash_node);
+		u->ns->used++;
+	}
 	*out = p;
 	return 0;
 }
 
+int pid_alloc(struct pid_namespace *ns, struct pid **out)
+{
+	return pid_alloc_wished(ns, NULL, 0, out);
+}
+
 void pid_detach(struct pid *p)
 {
-	struct pid_namespace *ns = p->ns;
-
 	if (p->counted && !p->task && !p->process && !p->tracee) {
 		p->counted = false;
-		ns->tasks--;
+		p->numbers[0].ns->tasks--;
 	}
 	if (!p->hashed || p->counted || !list_empty(&p->pgrp) || !list_empty(&p->session))
 		return;
-	list_del(&p->hash_node);
+	for (unsigned i = 0; i <= p->ns->level; i++) {
+		list_del(&p->numbers[i].hash_node);
+		p->numbers[i].ns->used--;
+	}
 	p->hashed = false;
-	ns->used--;
 }
 
 void pid_ended(struct pid *p, unsigned what, int exit_code)
@@ -127,5 +235,14 @@ void pid_set_last(struct pid_namespace *ns, pid_t nr)
 
 pid_t pid_nr(const struct pid *p, const struct pid_namespace *ns)
 {
-	return p->ns == ns ? p->nr : 0;
+	if (!p || ns->level > p->ns->level)
+		return 0;
+	if (!ns->level)
+		return p->nr;
+	return p->numbers[ns->level].ns == ns ? p->numbers[ns->level].nr : 0;
+}
+
+pid_t pid_nr_of(struct pid_namespace *first, pid_t nr, const struct pid_namespace *ns)
+{
+	return ns == first ? nr : pid_nr(pid_find(first, nr), ns);
 }

@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 
 #include "cred/cred.h"
+#include "cred/user_ns.h"
 #include "fs/file.h"
 #include "fs/saved.h"
 #include "kernel/fdtable.h"
@@ -64,31 +65,32 @@ struct info {
 _Static_assert(sizeof(struct info) == 64, "PIDFD_INFO_SIZE_VER0");
 
 /* Of a thread, or a zombie. */
-static void fill_info(const struct pid *pid, struct info *out)
+static void fill_info(const struct pid *pid, const struct task *reader, struct info *out)
 {
 	const struct process *p = pid->task ? pid->task->process : pid->process;
 	lock_assert_held(&p->sb->lock);
 	const struct cred *c = pid->task ? pid->task->cred : process_cred(p);
 
 	out->mask |= INFO_PID | INFO_CREDS;
-	out->pid = (uint32_t)pid->nr;
-	out->tgid = (uint32_t)p->pid->nr;
-	out->ppid = p->parent ? (uint32_t)p->parent->pid->nr : 0;
-	out->ruid = c->uid;
-	out->euid = c->euid;
-	out->suid = c->suid;
-	out->fsuid = c->fsuid;
-	out->rgid = c->gid;
-	out->egid = c->egid;
-	out->sgid = c->sgid;
-	out->fsgid = c->fsgid;
+	out->pid = (uint32_t)task_pid_nr(reader, pid);
+	out->tgid = (uint32_t)task_pid_nr(reader, p->pid);
+	out->ppid = p->parent ? (uint32_t)task_pid_nr(reader, p->parent->pid) : 0;
+	out->ruid = from_kuid_munged(task_user_ns(reader), c->uid);
+	out->euid = from_kuid_munged(task_user_ns(reader), c->euid);
+	out->suid = from_kuid_munged(task_user_ns(reader), c->suid);
+	out->fsuid = from_kuid_munged(task_user_ns(reader), c->fsuid);
+	out->rgid = from_kgid_munged(task_user_ns(reader), c->gid);
+	out->egid = from_kgid_munged(task_user_ns(reader), c->egid);
+	out->sgid = from_kgid_munged(task_user_ns(reader), c->sgid);
+	out->fsgid = from_kgid_munged(task_user_ns(reader), c->fsgid);
 }
 
 /* Of whom nobody waits for any more, the exit status is left, for those who ask for it. */
-static int info_of(const struct pid *pid, uint64_t wanted, struct info *out)
+static int info_of(const struct pid *pid, const struct task *reader, uint64_t wanted,
+		   struct info *out)
 {
 	if (pid->task || pid->process)
-		fill_info(pid, out);
+		fill_info(pid, reader, out);
 	else if (!(wanted & INFO_EXIT))
 		return -ESRCH;
 	if (wanted & INFO_EXIT && pid->ended & PID_REAPED) {
@@ -109,7 +111,7 @@ static int64_t get_info(struct pid *pid, struct task *t, gva_t addr, size_t size
 	if (copy_from_guest(t->mm, &wanted, addr, sizeof wanted))
 		return -EFAULT;
 	sandbox_lock(t->sb);
-	int err = info_of(pid, wanted, &info);
+	int err = info_of(pid, t, wanted, &info);
 	sandbox_unlock(t->sb);
 	if (err)
 		return err;
@@ -134,12 +136,16 @@ static void pidfd_release(struct file *f)
 	free(pf);
 }
 
-static void pidfd_show_fdinfo(struct file *f, struct text *out)
+void pidfd_show(struct file *f, const struct pid_namespace *ns, struct text *out)
 {
 	struct pid *pid = pidfd_of(f)->pid;
-	int nr = atomic_load(&pid->ended) & PID_REAPED ? -1 : pid->nr;
+	bool gone = atomic_load(&pid->ended) & PID_REAPED;
+	int nr = gone ? -1 : pid_nr(pid, ns);
 
-	text_printf(out, "Pid:\t%d\nNSpid:\t%d\n", nr, nr);
+	text_printf(out, "Pid:\t%d\nNSpid:\t%d", nr, nr);
+	for (unsigned i = ns->level + 1; !gone && nr && i <= pid->ns->level; i++)
+		text_printf(out, "\t%d", pid->numbers[i].nr);
+	text_putc(out, '\n');
 }
 
 /* Of whom nobody waits for any more, the end alone is left. */
@@ -216,7 +222,6 @@ const struct saved_kind pidfd_saved = {
 
 static const struct file_ops pidfd_ops = {
 	.saved = &pidfd_saved,
-	.show_fdinfo = pidfd_show_fdinfo,
 	.poll = pidfd_poll,
 	.ioctl = pidfd_ioctl,
 	.release = pidfd_release,

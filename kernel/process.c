@@ -41,13 +41,14 @@ static void inherit(struct process *p, struct process *parent)
 	process_set_session(p, parent->session);
 }
 
-int process_new(struct sandbox *sb, struct process *parent, struct process **out)
+int process_new(struct sandbox *sb, struct process *parent, struct pid_namespace *ns,
+		const pid_t *wish, unsigned nr_wish, struct process **out)
 {
 	lock_assert_held(&sb->lock);
 	struct process *p = calloc(1, sizeof *p);
 	if (!p)
 		return -ENOMEM;
-	int err = pid_alloc(parent ? parent->pid->ns : sb->pid_ns, &p->pid);
+	int err = pid_alloc_wished(ns, wish, nr_wish, &p->pid);
 	if (err) {
 		free(p);
 		return err;
@@ -55,6 +56,8 @@ int process_new(struct sandbox *sb, struct process *parent, struct process **out
 	ref_set(&p->refs, 1);
 	p->sb = sb;
 	p->pid->process = p;
+	if (pid_nr(p->pid, ns) == 1)
+		ns->init = p;
 	p->exit_signal = SIGCHLD;
 	p->dumpable = 1;
 	p->coredump_filter = COREDUMP_FILTER_DEFAULT;
@@ -228,7 +231,7 @@ static const struct ksigaction *parent_action(struct process *parent, int sig)
 static bool process_parent_ignores_exit(struct process *p)
 {
 	lock_assert_held(&p->sb->lock);
-	if (p->parent == p->sb->init)
+	if (p->parent == p->sb->init || p->parent->leaving)
 		return true;
 	const struct ksigaction *a = parent_action(p->parent, SIGCHLD);
 	return p->exit_signal == SIGCHLD && a && (action_is_ignore(a) || a->flags & SA_NOCLDWAIT);
@@ -263,7 +266,7 @@ void process_notify_parent(struct process *p, int sig, int code, int status)
 	if (!p->parent)
 		return;
 	siginfo_kernel(&si, sig, code);
-	si.si_pid = p->pid->nr;
+	si.si_pid = pid_nr(p->pid, p->parent->pid->ns);
 	si.si_uid = process_cred(p)->uid;
 	si.si_status = status;
 	process_tell(p->parent, &si, p->leader, &p->dead_threads);
@@ -283,14 +286,16 @@ void process_stop_completed(struct process *p)
 }
 
 /* Who adopts the children of `p`: another ancestor that asked for it (PR_SET_CHILD_SUBREAPER), or
- * init. */
+ * the init of its namespace. */
 static struct process *reaper_of(struct process *p)
 {
-	for (struct process *a = p->parent; a; a = a->parent) {
+	struct pid_namespace *ns = p->pid->ns;
+
+	for (struct process *a = p->parent; a && a->pid->ns == ns; a = a->parent) {
 		if (a->subreaper && !a->zombie && !a->group_exiting)
 			return a;
 	}
-	return p->sb->init;
+	return ns->init && ns->init != p ? ns->init : p->sb->init;
 }
 
 void wait_status_to_sigchld(int code, int *si_code, int *status)
@@ -396,10 +401,42 @@ static void put_inherited(struct process *p)
 	p->exe = NULL;
 }
 
-void process_exited(struct process *p)
+bool process_is_immortal(const struct process *p)
 {
-	lock_assert_held(&p->sb->lock);
+	return p->pid->ns->init == p && p->pid->ns->parent && !p->mortal;
+}
+
+/* zap_pid_ns_processes(): the namespace ends with its init. */
+static void end_namespace(struct process *init)
+{
+	struct pid_namespace *ns = init->pid->ns;
+	struct process *p, *next;
+
+	ns->closed = true;
+	init->leaving = true;
+	list_add_tail(&init->sb->leaving, &ns->work_node);
+	if (ns->reboot)
+		init->exit_code = ns->reboot;
+	list_for_each (p, &init->sb->processes, all_node) {
+		if (p != init && !p->zombie && pid_nr(p->pid, ns))
+			process_kill_locked(p, SIGKILL);
+	}
+	list_for_each_safe (p, next, &init->children, sibling) {
+		if (p->zombie)
+			report_end(p);
+	}
+}
+
+/* Nobody but init has a number there any more. */
+static bool is_empty_but_for_init(const struct pid_namespace *ns)
+{
+	return ns->closed && ns->init && ns->init->leaving && ns->used == 1;
+}
+
+static void finish_exit(struct process *p)
+{
 	struct sandbox *sb = p->sb;
+
 	if (p->session_leader)
 		tty_leader_ended(p);
 	put_inherited(p);
@@ -416,10 +453,55 @@ void process_exited(struct process *p)
 	report_end(p);
 }
 
+void process_exited(struct process *p)
+{
+	struct pid_namespace *ns = p->pid->ns;
+
+	lock_assert_held(&p->sb->lock);
+	if (ns->init == p && ns->parent)
+		end_namespace(p);
+	if (!p->leaving)
+		finish_exit(p);
+	process_end_inits(p->sb);
+}
+
+/* Each may be the last of another namespace. */
+void process_end_inits(struct sandbox *sb)
+{
+	struct pid_namespace *ns, *next;
+	bool again = true;
+
+	lock_assert_held(&sb->lock);
+	while (again) {
+		again = false;
+		list_for_each_safe (ns, next, &sb->leaving, work_node) {
+			again = is_empty_but_for_init(ns);
+			if (!again)
+				continue;
+			list_del(&ns->work_node);
+			finish_exit(ns->init);
+			break;
+		}
+	}
+}
+
+/* Its namespace, if it was the init of one, ends with it. */
+static void leave_namespace(struct process *p)
+{
+	struct pid_namespace *ns = p->pid->ns;
+
+	if (ns->init != p)
+		return;
+	list_del(&ns->work_node);
+	ns->init = NULL;
+	ns->closed = true;
+}
+
 void process_reap(struct process *p)
 {
 	lock_assert_held(&p->sb->lock);
 	tracee_forget(p);
+	leave_namespace(p);
 	put_inherited(p); /* still there where it never ran */
 	list_del(&p->sibling);
 	list_del(&p->all_node);

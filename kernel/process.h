@@ -77,6 +77,10 @@ struct process {
 	/* exit */
 	bool group_exiting;
 	bool zombie; /* all tasks gone, waiting to be reaped */
+	/* the init of a namespace of pids: all its tasks are gone, and it ends when nobody else is
+	 * there any more; until then it reaps its children at once */
+	bool leaving;
+	bool mortal; /* an init that a forced signal ends (process_is_immortal) */
 	/* threads that have ended, and for which their tracers wait before anybody for it */
 	unsigned nr_unreaped;
 	int exit_code;          /* wait status */
@@ -110,7 +114,10 @@ void process_put(struct process *p);
 uint64_t process_rlimit(struct process *p, int which); /* soft limit; no lock needed */
 
 /* kernel/process.c: sandbox->lock held */
-int process_new(struct sandbox *sb, struct process *parent, struct process **out);
+/* `parent` NULL: the sandbox's init, in the first namespace of pids. -ENOMEM, -EAGAIN; of `wish` as
+ * pid_alloc_wished. */
+int process_new(struct sandbox *sb, struct process *parent, struct pid_namespace *ns,
+		const pid_t *wish, unsigned nr_wish, struct process **out);
 struct process *process_find(struct sandbox *sb, pid_t tgid);
 /* The leader's credentials, those of a process that has not started or a leader that ended among
  * them. Borrowed. */
@@ -141,6 +148,10 @@ void wait_status_to_sigchld(int code, int *si_code, int *status);
 void process_exit_group(struct task *t, int code);
 /* The last task ended: zombie or gone. */
 void process_exited(struct process *p);
+/* The init of a namespace of pids below the first: what it does not handle does not reach it. */
+bool process_is_immortal(const struct process *p);
+/* Ends those inits that wait for the last of their namespace, after whatever may have been it. */
+void process_end_inits(struct sandbox *sb);
 /* Takes it out of the tree and drops the tree's reference. */
 void process_reap(struct process *p);
 

@@ -105,7 +105,7 @@ static int create_init(struct sandbox *sb, const struct sandbox_config *cfg)
 	if (!cred)
 		return -ENOMEM;
 	sandbox_lock(sb);
-	int err = process_new(sb, NULL, &sb->init);
+	int err = process_new(sb, NULL, sb->pid_ns, NULL, 0, &sb->init);
 	if (err) {
 		cred_put(cred);
 	} else {
@@ -191,6 +191,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	mutex_init(&sb->lock, LOCK_SANDBOX);
 	cond_init(&sb->changed);
 	list_init(&sb->processes);
+	list_init(&sb->leaving);
 	waitqueue_init(&sb->signal_sent);
 	waitqueue_init(&sb->uts_changes.queue);
 	int err = make_boot_id(sb);

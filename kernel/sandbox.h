@@ -108,8 +108,9 @@ struct sandbox {
 	struct bandwidth *bandwidth; /* NULL: no part of a CPU is kept to, or no task ran yet */
 	struct rusage_sum gone;      /* of processes that are no more */
 	struct list processes;
-	struct process *init;      /* pid 1: no task; adopts and reaps orphans */
-	struct process *main;      /* the program; its end is the sandbox's */
+	struct process *init; /* pid 1: no task; adopts and reaps orphans */
+	struct process *main; /* the program; its end is the sandbox's */
+	struct list leaving;  /* pid_namespace.work_node: whose init waits for the others' end */
 	_Atomic unsigned nr_tasks; /* host threads that still run: see sandbox_wait_tasks */
 	struct cond changed;       /* there are none left, or main ended, stopped, continued */
 	bool ending;               /* no new task may start */

@@ -103,6 +103,9 @@ static enum verdict next_signal_locked(struct task *t, bool may_park, struct ksi
 			return PARKS;
 		if (action_discards(a, out->sig))
 			continue;
+		if (action_is_default(a) && process_is_immortal(t->process) &&
+		    !(SIGBIT(out->sig) & SIGSET_UNBLOCKABLE))
+			continue;
 		if (action_is_default(a) && SIGBIT(out->sig) & SIGSET_STOP) {
 			request_stop(t, out->sig);
 			continue;

@@ -138,8 +138,8 @@ static void wake_for(struct process *p, struct task *only, int sig)
 	struct task *t = only;
 	if (only ? !can_take(only, sig) : !(t = choose_task(p, sig)))
 		return;
-	if (is_default_fatal(t->sighand, sig) && !(SIGBIT(sig) & SIGSET_CORE) &&
-	    !(t->real_blocked & SIGBIT(sig)) && !task_traced(t))
+	if (is_default_fatal(t->sighand, sig) && !process_is_immortal(p) &&
+	    !(SIGBIT(sig) & SIGSET_CORE) && !(t->real_blocked & SIGBIT(sig)) && !task_traced(t))
 		process_kill_locked(p, sig);
 	else
 		sleeper_interrupt(&t->sleeper);
@@ -212,6 +212,25 @@ static bool is_wanted(const struct task *t, int sig)
 	       !action_discards(&t->sighand->action[sig - 1], sig);
 }
 
+/* The init of a namespace of pids gets what it has a handler for; of the rest SIGKILL and SIGSTOP,
+ * if they do not come from within (`forced`). */
+static bool is_kept_from(const struct task *t, int sig, bool forced)
+{
+	if (!process_is_immortal(t->process) || !action_is_default(&t->sighand->action[sig - 1]))
+		return false;
+	if ((t->blocked | t->real_blocked) & SIGBIT(sig) || (task_traced(t) && sig != SIGKILL))
+		return false;
+	return !forced || !(SIGBIT(sig) & SIGSET_UNBLOCKABLE);
+}
+
+/* Does the kernel send it, or somebody whom those in the namespace of `p` do not see? */
+static bool is_forced(const struct process *p, const siginfo_t *si)
+{
+	const struct task *sender = task_current();
+
+	return si->si_code == SI_KERNEL || !sender || !pid_nr(sender->process->pid, p->pid->ns);
+}
+
 bool signal_reaches(struct process *p, int sig)
 {
 	lock_assert_held(&p->sb->lock);
@@ -254,6 +273,8 @@ static int queue(struct process *p, struct task *t, struct sigpending *to, int s
 		q->info.si_signo = sig;
 		if (names_sender(si, sig))
 			q->info.si_uid = from_kuid_munged(t->cred->user_ns, si->si_uid);
+		if (si->si_code <= 0 && names_sender(si, sig) && is_forced(p, si))
+			q->info.si_pid = 0;
 		sigqueue_queue(q, to);
 	} else if (sig >= SIGRT_FIRST && si->si_code != SI_USER) {
 		return -EAGAIN;
@@ -287,7 +308,7 @@ static int send(struct process *p, struct task *only, int sig, const siginfo_t *
 
 	if (!t)
 		send_early(p, sig);
-	if (!t || p->zombie || !prepare(p, t, sig))
+	if (!t || p->zombie || is_kept_from(t, sig, is_forced(p, si)) || !prepare(p, t, sig))
 		return 0;
 	if (sig < SIGRT_FIRST && to->set & SIGBIT(sig))
 		return 0;
@@ -329,7 +350,7 @@ int signal_send_entry(struct process *p, struct task *only, struct sigqueue *q)
 	struct sigpending *to = only ? &only->pending : &p->pending;
 	int sig = q->info.si_signo;
 
-	if (!t || p->zombie || !prepare(p, t, sig))
+	if (!t || p->zombie || is_kept_from(t, sig, false) || !prepare(p, t, sig))
 		return -ESRCH;
 	if (!list_empty(&q->node))
 		return -EEXIST;
@@ -346,6 +367,8 @@ static void force_locked(struct task *t, int sig, const siginfo_t *si, bool to_d
 		a->handler = HANDLER_DFL;
 		t->blocked &= ~SIGBIT(sig);
 	}
+	if (action_is_default(a) && !task_traced(t))
+		t->process->mortal = true;
 	send(t->process, t, sig, si);
 	signal_recalc(t);
 }

@@ -90,7 +90,7 @@ static int load(struct task *t, const struct spawn_request *rq, struct errmsg *e
 static int new_main(struct sandbox *sb, const struct cred *cred, struct process **out)
 {
 	sandbox_lock(sb);
-	int err = process_new(sb, sb->init, out);
+	int err = process_new(sb, sb->init, sb->pid_ns, NULL, 0, out);
 	if (!err) {
 		process_set_cred(*out, cred_get(cred));
 		sb->main = process_get(*out);
@@ -103,7 +103,7 @@ static int start(struct sandbox *sb, struct process *p, const struct spawn_reque
 		 struct errmsg *errmsg)
 {
 	struct task *t;
-	int err = task_new(sb, p, &t);
+	int err = task_new(sb, p, NULL, 0, &t);
 	if (err)
 		return err;
 	err = setup_task(t, rq);

@@ -68,6 +68,16 @@ uint64_t task_nofile_limit(struct task *t)
 
 static _Thread_local struct task *current;
 
+pid_t task_shown_pid(const struct task *t, pid_t nr)
+{
+	if (task_pid_ns(t) == t->sb->pid_ns)
+		return nr;
+	sandbox_lock(t->sb);
+	nr = pid_nr_of(t->sb->pid_ns, nr, task_pid_ns(t));
+	sandbox_unlock(t->sb);
+	return nr;
+}
+
 struct task *task_current(void)
 {
 	return current;
@@ -131,7 +141,8 @@ static void on_sleep(struct sleeper *s)
 	t->sb->platform->context_halt(t->context);
 }
 
-int task_new(struct sandbox *sb, struct process *p, struct task **out)
+int task_new(struct sandbox *sb, struct process *p, const pid_t *wish, unsigned nr_wish,
+	     struct task **out)
 {
 	struct task *t = calloc(1, sizeof *t);
 	if (!t)
@@ -143,7 +154,7 @@ int task_new(struct sandbox *sb, struct process *p, struct task **out)
 	}
 	sandbox_lock(sb);
 	if (p->pid->task || p->nr_tasks || p->user) /* its first thread lives, or has ended */
-		err = pid_alloc(p->pid->ns, &t->pid);
+		err = pid_alloc_wished(p->pid->ns, wish, nr_wish, &t->pid);
 	else
 		t->pid = pid_get(p->pid);
 	if (!err)
@@ -156,7 +167,7 @@ int task_new(struct sandbox *sb, struct process *p, struct task **out)
 	}
 	t->sb = sb;
 	t->process = process_get(p);
-	t->tid = t->pid->nr;
+	t->tid = pid_nr(t->pid, t->pid->ns);
 	t->altstack.flags = SS_DISABLE;
 	t->timer_slack_ns = t->default_slack_ns = TIMER_SLACK_DEFAULT;
 	t->sleeper = (struct sleeper){

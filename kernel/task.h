@@ -42,7 +42,7 @@ struct tracee;
 struct task {
 	struct sandbox *sb;
 	struct process *process;
-	pid_t tid;
+	pid_t tid;                /* in its own namespace of pids; t->pid->nr: in the first one */
 	struct pid *pid;          /* reference */
 	struct list process_node; /* process->tasks */
 	struct sleeper sleeper;
@@ -135,8 +135,10 @@ struct task {
 };
 
 /* kernel/task.c */
-/* A new task of `p` with nothing shared yet but the sandbox: pid, context, sleeper. */
-int task_new(struct sandbox *sb, struct process *p, struct task **out);
+/* A new task of `p` with nothing shared yet but the sandbox: pid, context, sleeper. `wish`: as
+ * pid_alloc_wished, of another than the first. */
+int task_new(struct sandbox *sb, struct process *p, const pid_t *wish, unsigned nr_wish,
+	     struct task **out);
 /* Undoes task_new for a task that was never started. */
 void task_free(struct task *t);
 /* Its own thread, which is about to let go of t->mm. */
@@ -153,6 +155,8 @@ int task_start(struct task *t, const struct sched *inherited);
 /* Owner: lets go of its list of semaphore adjustments, which are made good with the last thread
  * that shares it. */
 void task_undo_semaphores(struct task *t);
+/* What it calls the process or thread that has this number in the first namespace (pid_nr_of). */
+pid_t task_shown_pid(const struct task *t, pid_t nr);
 /* The task the calling host thread runs; NULL: it runs none. */
 struct task *task_current(void);
 /* Has it been told to end? */
@@ -175,6 +179,12 @@ static inline void task_exit_self(struct task *t, int code)
 {
 	t->exit_code = code;
 	t->exiting = true;
+}
+
+/* What it calls a thread, process, group or session; 0: it does not see that. */
+static inline pid_t task_pid_nr(const struct task *t, const struct pid *pid)
+{
+	return pid_nr(pid, t->pid->ns);
 }
 
 /* The pid namespace it is in: what numbers of processes mean to it. */

@@ -37,7 +37,7 @@ static bool eligible(const struct task *t, const struct process *child,
 static void fill(struct process *child, struct wait_result *out, int code, int status,
 		 int wait_status)
 {
-	out->pid = child->pid->nr;
+	out->pid = pid_nr(child->pid, out->pids);
 	out->uid = process_cred(child)->uid;
 	out->code = code;
 	out->status = status;
@@ -120,7 +120,7 @@ static bool take_ended_thread(struct tracee *tr, const struct wait_request *rq,
 	int ended = tr->process->group_exiting ? tr->process->exit_code : tr->exit_code;
 	wait_status_to_sigchld(ended, &code, &status);
 	fill(tr->process, out, code, status, ended);
-	out->pid = tr->pid->nr;
+	out->pid = pid_nr(tr->pid, out->pids);
 	out->usage = tr->used;
 	if (!(rq->options & WNOWAIT))
 		tracee_unlink(tr);
@@ -134,7 +134,7 @@ static bool take_trapped(struct tracee *tr, const struct wait_request *rq, struc
 	if (!tracee_stopped(tr) || tr->listens || !tr->code)
 		return false;
 	fill(tr->process, out, CLD_TRAPPED, tr->code, tr->code << 8 | 0x7f);
-	out->pid = tr->pid->nr;
+	out->pid = pid_nr(tr->pid, out->pids);
 	*lives = process_get(tr->process);
 	if (!(rq->options & WNOWAIT))
 		tr->code = 0;
@@ -214,12 +214,13 @@ int task_wait(struct task *t, const struct wait_request *rq, struct wait_result 
 	struct waiter w;
 	int r, err = 0;
 
-	*out = (struct wait_result){ 0 };
+	*out = (struct wait_result){ .pids = task_pid_ns(t) };
 	waiter_init(&w, &t->sleeper);
 	waitqueue_add(&p->child_event, &w);
 	do {
 		sandbox_lock(t->sb);
 		r = scan(t, rq, out, &lives);
+		process_end_inits(t->sb);
 		sandbox_unlock(t->sb);
 		if (r != 0 || rq->options & WNOHANG)
 			break;

@@ -20,7 +20,8 @@ struct wait_request {
 };
 
 struct wait_result {
-	pid_t pid; /* 0: WNOHANG and nothing to report */
+	pid_t pid;                        /* 0: WNOHANG and nothing to report */
+	const struct pid_namespace *pids; /* whose numbers it is told in */
 	uid_t uid;
 	int code;   /* CLD_* */
 	int status; /* exit status or signal, as si_status */

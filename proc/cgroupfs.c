@@ -12,6 +12,7 @@
 #include "kernel/bandwidth.h"
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
+#include "kernel/task.h"
 #include "proc/proc.h"
 
 static int show_fixed(struct pseudo_node *n, struct caller *c, struct text *out)
@@ -29,6 +30,11 @@ static int put_limit(struct text *out, uint64_t limit)
 	return 0;
 }
 
+static const struct pid_namespace *pids_of_reader(struct pseudo_node *n, struct caller *c)
+{
+	return c->task ? task_pid_ns(c->task) : n->sb->pid_ns;
+}
+
 /* All processes of the sandbox, but for pid 1, which is none of the guest's. */
 static int show_procs(struct pseudo_node *n, struct caller *c, struct text *out)
 {
@@ -37,7 +43,7 @@ static int show_procs(struct pseudo_node *n, struct caller *c, struct text *out)
 	sandbox_lock(n->sb);
 	list_for_each (p, &n->sb->processes, all_node)
 		if (p != n->sb->init && p->nr_tasks)
-			text_printf(out, "%d\n", p->pid->nr);
+			text_printf(out, "%d\n", pid_nr(p->pid, pids_of_reader(n, c)));
 	sandbox_unlock(n->sb);
 	return 0;
 }

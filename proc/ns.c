@@ -30,6 +30,8 @@ static struct ns_common *find_locked(struct pseudo_node *n, unsigned link)
 		return NULL;
 	if (kind == NS_USER)
 		return &(t ? t->cred : process_cred(p))->user_ns->ns;
+	if (link == (NS_PID | FOR_CHILDREN) && !nsproxy_pids(set)->init)
+		return NULL; /* none was born there yet, or none can be any more */
 	return link == NS_PID ? &n->pid->ns->ns : set->ns[kind];
 }
 

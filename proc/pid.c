@@ -255,8 +255,8 @@ static int show_children(struct pseudo_node *n, struct caller *c, struct text *o
 	struct process *p = proc_process(n);
 	if (p) {
 		list_for_each (child, &p->children, sibling) {
-			if (child->forked_by == n->pid->nr)
-				text_printf(out, "%d ", child->pid->nr);
+			if (child->forked_by == pid_nr(n->pid, n->pid->ns))
+				text_printf(out, "%d ", pid_nr(child->pid, pseudo_pids(n)));
 		}
 	}
 	sandbox_unlock(n->sb);
@@ -372,7 +372,7 @@ static int tasks_lookup(struct pseudo_node *dir, struct caller *c, const char *n
 	if (!pseudo_number(name, len, &nr))
 		return -ENOENT;
 	sandbox_lock(dir->sb);
-	struct pid *p = pid_find(dir->sb->pid_ns, nr);
+	struct pid *p = pid_find(pseudo_pids(dir), nr);
 	struct process *of = proc_process(dir);
 	bool found = p && of && (p->process == of || (p->task && p->task->process == of));
 	if (found) {
@@ -391,11 +391,13 @@ static bool tasks_next(struct pseudo_node *dir, struct caller *c, int *cursor, c
 	struct process *p = proc_process(dir);
 	struct task *t;
 	if (p) {
-		if (p->pid->nr >= *cursor) /* the leader, even when it has ended */
-			best = p->pid->nr;
+		const struct pid_namespace *ns = pseudo_pids(dir);
+		if (pid_nr(p->pid, ns) >= *cursor) /* the leader, even when it has ended */
+			best = pid_nr(p->pid, ns);
 		list_for_each (t, &p->tasks, process_node) {
-			if (t->tid >= *cursor && (best < 0 || t->tid < best))
-				best = t->tid;
+			pid_t tid = pid_nr(t->pid, ns);
+			if (tid >= *cursor && (best < 0 || tid < best))
+				best = tid;
 		}
 	}
 	sandbox_unlock(dir->sb);

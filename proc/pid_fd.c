@@ -9,6 +9,7 @@
 
 #include "fs/mount.h"
 #include "kernel/fdtable.h"
+#include "kernel/pidfd.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 #include "proc/proc.h"
@@ -75,6 +76,8 @@ static int fdinfo_show(struct pseudo_node *n, struct caller *c, struct text *out
 	fdtable_put(ft, c);
 	text_printf(out, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%lu\nino:\t%lu\n", pos < 0 ? 0 : pos,
 		    flags, (f->path.mnt ? f->path.mnt : c->fs->vfs->internal)->id, f->anon_ino);
+	if (pidfd_pid(f))
+		pidfd_show(f, pseudo_pids(n), out);
 	if (f->ops->show_fdinfo)
 		f->ops->show_fdinfo(f, out);
 	file_put(f);

@@ -127,9 +127,9 @@ static void view_task(struct view *v, struct process *p, struct task *t)
 		CPU_ZERO(&v->cpus);
 }
 
-static void view_tty(struct view *v, const struct tty *tty)
+static void view_tty(struct view *v, const struct pid_namespace *ns, const struct tty *tty)
 {
-	v->tty_pgrp = tty && tty->pgrp ? tty->pgrp->nr : -1;
+	v->tty_pgrp = tty && tty->pgrp ? pid_nr(tty->pgrp, ns) : -1;
 	if (tty) /* new_encode_dev() of Linux */
 		v->tty = (minor(tty->dev) & 0xff) | major(tty->dev) << 8 |
 			 (minor(tty->dev) & ~0xffU) << 12;
@@ -138,18 +138,19 @@ static void view_tty(struct view *v, const struct tty *tty)
 static bool view_take(struct pseudo_node *n, struct caller *c, struct view *v)
 {
 	memset(v, 0, sizeof *v);
+	const struct pid_namespace *ns = pseudo_pids(n);
 	struct process *whole = NULL;
 	sandbox_lock(n->sb);
 	struct process *p = proc_process(n);
 	struct task *t = proc_task(n);
 	if (p) {
-		v->pid = n->pid->nr;
-		v->tgid = p->pid->nr;
-		v->ppid = p->parent ? p->parent->pid->nr : 0;
-		v->tracer = pid_tracee(n->pid) ? n->pid->tracee->tracer->tid : 0;
-		v->pgrp = p->pgrp ? p->pgrp->nr : 0;
-		v->session = p->session ? p->session->nr : 0;
-		view_tty(v, p->tty);
+		v->pid = pid_nr(n->pid, ns);
+		v->tgid = pid_nr(p->pid, ns);
+		v->ppid = p->parent ? pid_nr(p->parent->pid, ns) : 0;
+		v->tracer = pid_tracee(n->pid) ? pid_nr(n->pid->tracee->tracer->pid, ns) : 0;
+		v->pgrp = pid_nr(p->pgrp, ns);
+		v->session = pid_nr(p->session, ns);
+		view_tty(v, ns, p->tty);
 		/* one that ended counts until it is waited for */
 		v->threads = p->nr_tasks + (p->leader ? 0 : 1);
 		v->exit_signal = p->exit_signal;
@@ -213,6 +214,31 @@ static void put_groups(struct text *out, const struct user_namespace *ns, const 
 	for (int i = 0; c && i < c->nr_groups; i++)
 		text_printf(out, "%u ", from_kgid_munged(ns, c->groups[i]));
 	text_putc(out, '\n');
+}
+
+static void put_levels(struct text *out, const char *name, const struct pid *p,
+		       const struct pid *of, const struct pid_namespace *from)
+{
+	text_puts(out, name);
+	for (unsigned i = from->level; i <= of->ns->level; i++)
+		text_printf(out, "\t%d", pid_nr(p, of->numbers[i].ns));
+	text_putc(out, '\n');
+}
+
+/* In each namespace from that of the procfs to its own. */
+static void put_numbers(struct pseudo_node *n, struct text *out)
+{
+	const struct pid_namespace *ns = pseudo_pids(n);
+
+	sandbox_lock(n->sb);
+	const struct process *p = proc_process(n);
+	if (p) {
+		put_levels(out, "NStgid:", p->pid, n->pid, ns);
+		put_levels(out, "NSpid:", n->pid, n->pid, ns);
+		put_levels(out, "NSpgid:", p->pgrp, n->pid, ns);
+		put_levels(out, "NSsid:", p->session, n->pid, ns);
+	}
+	sandbox_unlock(n->sb);
 }
 
 static void kb(struct text *out, const char *name, uint64_t bytes)
@@ -335,8 +361,8 @@ int proc_show_status(struct pseudo_node *n, struct caller *c, struct text *out)
 	put_ids(out, c->cred->user_ns, v.cred);
 	text_printf(out, "FDSize:\t%d\n", v.fdsize);
 	put_groups(out, c->cred->user_ns, v.cred);
-	text_printf(out, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", v.tgid,
-		    v.pid, v.pgrp, v.session);
+	put_numbers(n, out);
+	text_puts(out, "Kthread:\t0\n");
 	put_memory(out, &v);
 	text_printf(out, "Threads:\t%d\n", v.threads);
 	put_signals(out, &v);

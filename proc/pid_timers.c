@@ -24,6 +24,7 @@ static int clock_number(clockid_t clock)
 struct timers_of {
 	struct process *process;
 	struct text *out;
+	const struct pid_namespace *pids;
 };
 
 static void put_timer(void *arg, int id, const struct posix_timer_request *rq)
@@ -35,7 +36,7 @@ static void put_timer(void *arg, int id, const struct posix_timer_request *rq)
 	text_printf(of->out, "ID: %d\nsignal: %d/%016lx\n", id, rq->sig, value);
 	text_printf(of->out, "notify: %s/%s.%d\nClockID: %d\n",
 		    rq->notify == SIGEV_NONE ? "none" : "signal", thread ? "tid" : "pid",
-		    thread ? thread->nr : of->process->pid->nr, clock_number(rq->clock));
+		    pid_nr(thread ? thread : of->process->pid, of->pids), clock_number(rq->clock));
 }
 
 int proc_show_timers(struct pseudo_node *n, struct caller *c, struct text *out)
@@ -44,7 +45,7 @@ int proc_show_timers(struct pseudo_node *n, struct caller *c, struct text *out)
 	struct process *p = proc_process(n);
 	bool runs = p && !p->zombie;
 	if (runs)
-		posix_timers_each(p, put_timer, &(struct timers_of){ p, out });
+		posix_timers_each(p, put_timer, &(struct timers_of){ p, out, pseudo_pids(n) });
 	sandbox_unlock(n->sb);
 	return runs ? 0 : -ESRCH;
 }

@@ -14,7 +14,7 @@ struct process;
 struct task;
 struct vma;
 
-int procfs_create(struct sandbox *sb, struct filesystem **out);
+int procfs_create(struct sandbox *sb, struct pid_namespace *pids, struct filesystem **out);
 /* `net`: the network namespace whose interfaces it shows. */
 int sysfs_create(struct sandbox *sb, struct ns_common *net, struct filesystem **out);
 /* The control group of a sandbox with limits: proc/cgroupfs.c. */

@@ -83,7 +83,10 @@ static int self_link(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	if (!c->task)
 		return -ENOENT;
-	text_printf(out, "%d", c->task->process->pid->nr);
+	pid_t nr = pid_nr(c->task->process->pid, pseudo_pids(n));
+	if (!nr)
+		return -ENOENT;
+	text_printf(out, "%d", nr);
 	return 0;
 }
 
@@ -91,7 +94,10 @@ static int thread_self_link(struct pseudo_node *n, struct caller *c, struct text
 {
 	if (!c->task)
 		return -ENOENT;
-	text_printf(out, "%d/task/%d", c->task->process->pid->nr, c->task->tid);
+	pid_t tgid = pid_nr(c->task->process->pid, pseudo_pids(n));
+	if (!tgid)
+		return -ENOENT;
+	text_printf(out, "%d/task/%d", tgid, pid_nr(c->task->pid, pseudo_pids(n)));
 	return 0;
 }
 
@@ -113,7 +119,7 @@ static int root_lookup(struct pseudo_node *dir, struct caller *c, const char *na
 	if (!pseudo_number(name, len, &nr))
 		return -ENOENT;
 	sandbox_lock(dir->sb);
-	struct pid *p = pid_find(dir->sb->pid_ns, nr);
+	struct pid *p = pid_find(pseudo_pids(dir), nr);
 	/* threads too, though readdir does not name them */
 	bool found = p && (p->process || p->task);
 	if (found) {
@@ -133,10 +139,10 @@ static bool root_next(struct pseudo_node *dir, struct caller *c, int *cursor, ch
 	int best = -1;
 	sandbox_lock(dir->sb);
 	list_for_each (p, &dir->sb->processes, all_node) {
-		int nr = p->pid->nr;
-		if (nr >= *cursor && (best < 0 || nr < best))
+		int nr = pid_nr(p->pid, pseudo_pids(dir));
+		if (nr && nr >= *cursor && (best < 0 || nr < best))
 			best = nr;
-		if (nr == *cursor)
+		if (nr && nr == *cursor)
 			break;
 	}
 	sandbox_unlock(dir->sb);
@@ -186,7 +192,8 @@ static const struct pseudo_dir root_dir = { PSEUDO_TABLE(root_entries), .lookup 
 					    .next = root_next };
 static const struct pseudo_entry root_entry = { NULL, S_IFDIR | 0555, .dir = &root_dir };
 
-int procfs_create(struct sandbox *sb, struct filesystem **out)
+int procfs_create(struct sandbox *sb, struct pid_namespace *pids, struct filesystem **out)
 {
-	return pseudo_fs_create(sb, "proc", &root_entry, PROC_SUPER_MAGIC, NULL, out);
+	return pseudo_fs_create(sb, "proc", &root_entry, PROC_SUPER_MAGIC,
+				pids && pids != sb->pid_ns ? &pids->ns : NULL, out);
 }

@@ -205,7 +205,7 @@ static int show_host(struct pseudo_node *n, struct caller *c, struct text *out)
 
 static int show_last_pid(struct pseudo_node *n, struct caller *c, struct text *out)
 {
-	text_printf(out, "%d\n", pid_last(n->sb->pid_ns));
+	text_printf(out, "%d\n", pid_last(c->task ? task_pid_ns(c->task) : n->sb->pid_ns));
 	return 0;
 }
 

@@ -138,7 +138,7 @@ int proc_show_loadavg(struct pseudo_node *n, struct caller *c, struct text *out)
 	unsigned total, running = running_tasks(n->sb, &total);
 	(void)!getloadavg(load, 3);
 	text_printf(out, "%.2f %.2f %.2f %u/%u %d\n", load[0], load[1], load[2], running, total,
-		    pid_last(n->sb->pid_ns));
+		    pid_last(pseudo_pids(n)));
 	return 0;
 }
 
@@ -231,7 +231,7 @@ int proc_show_system_stat(struct pseudo_node *n, struct caller *c, struct text *
 	proc_show_host_lines(out, "/proc/stat", &ctxt, 1);
 	put_boot_time(out, &n->sb->clock);
 	text_printf(out, "processes %d\nprocs_running %u\nprocs_blocked 0\n",
-		    pid_last(n->sb->pid_ns), running);
+		    pid_last(pseudo_pids(n)), running);
 	put_total(out, "softirq");
 	return err;
 }

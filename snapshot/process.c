@@ -19,6 +19,7 @@
 #include "fs/saved_place.h"
 #include "kernel/epoll.h"
 #include "kernel/futex_save.h"
+#include "kernel/nsproxy.h"
 #include "kernel/process.h"
 #include "kernel/rseq.h"
 #include "kernel/rusage.h"
@@ -53,8 +54,14 @@ static int check_process(struct saver *s, struct process *p)
 {
 	struct task *t;
 
+	const struct sandbox *sb = s->sandbox;
+
+	if (p->pid->ns != sb->pid_ns)
+		return refuse(s, p, "is in a namespace of pids of its own");
 	list_for_each (t, &p->tasks, process_node) {
-		const char *what = task_refused(t);
+		const char *what = nsproxy_pids(t->nsproxy) != sb->pid_ns
+				       ? "has a namespace of pids for its children"
+				       : task_refused(t);
 		if (what)
 			return refuse(s, p, what);
 	}
@@ -298,7 +305,7 @@ static int make(struct loader *l, struct process_load *pl, struct cred *cred)
 	sandbox_lock(sb);
 	struct process *parent = process_find(sb, pl->parent);
 	pid_set_last(sb->pid_ns, pl->nr - 1);
-	int err = parent ? process_new(sb, parent, &pl->process)
+	int err = parent ? process_new(sb, parent, sb->pid_ns, NULL, 0, &pl->process)
 			 : loader_damaged(l, "a process without a parent");
 	if (!err) {
 		process_set_cred(pl->process, cred_get(cred));

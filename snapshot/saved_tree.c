@@ -20,6 +20,7 @@
 #include "kernel/sandbox.h"
 #include "kernel/tty/pty.h"
 #include "proc/proc.h"
+#include "proc/pseudo.h"
 #include "snapshot/process.h"
 #include "util/array.h"
 
@@ -89,7 +90,7 @@ static int make_devtmpfs(struct loader *l, struct filesystem **out)
 
 static int make_proc(struct loader *l, struct filesystem **out)
 {
-	return procfs_create(l->sandbox, out);
+	return procfs_create(l->sandbox, NULL, out);
 }
 
 static void save_sysfs(struct saver *s, struct filesystem *fs)
@@ -262,6 +263,12 @@ static int add_fs(struct saver *s, struct filesystem *fs, unsigned depth)
 
 	if (fs_number(t, fs))
 		return 0;
+	const struct sandbox *sb = s->sandbox;
+	const struct pid_namespace *pids = pseudo_fs_pids(fs);
+	if (pids && pids != sb->pid_ns)
+		return errmsg_set(s->errmsg, ENOTSUP,
+				  "a /proc of another namespace of pids is mounted, which a "
+				  "snapshot cannot hold yet");
 	if ((!fs->place && !type_number(fs->type)) || depth > DEPTH_MAX)
 		return errmsg_set(s->errmsg, ENOTSUP,
 				  "a %s is mounted, which a snapshot cannot hold yet", fs->type);

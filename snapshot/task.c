@@ -390,7 +390,7 @@ int task_load(struct loader *l, struct process *p, struct task **out)
 	sandbox_lock(sb);
 	pid_set_last(sb->pid_ns, tid - 1);
 	sandbox_unlock(sb);
-	int err = task_new(sb, p, &t);
+	int err = task_new(sb, p, NULL, 0, &t);
 	if (err)
 		return err;
 	decode_into(&l->in, &t->before, sizeof t->before);

@@ -53,10 +53,7 @@ static int check_clone_args(const struct clone_args *ca)
 		return -EINVAL;
 	if (!!ca->stack != !!ca->stack_size || !gva_range_ok(GVA(ca->stack), ca->stack_size))
 		return -EINVAL;
-	if (ca->set_tid_size || ca->set_tid)
-		/* wished pids need CAP_CHECKPOINT_RESTORE */
-		return ca->set_tid && ca->set_tid_size ? -EPERM : -EINVAL;
-	return 0;
+	return ca->set_tid_size > PID_NS_DEPTH || !ca->set_tid != !ca->set_tid_size ? -EINVAL : 0;
 }
 
 SYSCALL_DEFINE(clone3)
@@ -67,15 +64,19 @@ SYSCALL_DEFINE(clone3)
 		err = check_clone_args(&ca);
 	if (err)
 		return err;
-	return task_clone(t, &(struct clone_request){
-				 .flags = ca.flags,
-				 .exit_signal = ca.exit_signal,
-				 .stack = GVA(ca.stack ? ca.stack + ca.stack_size : 0),
-				 .parent_tid = GVA(ca.parent_tid),
-				 .pidfd = GVA(ca.pidfd),
-				 .child_tid = GVA(ca.child_tid),
-				 .tls = GVA(ca.tls),
-			     });
+	struct clone_request rq = {
+		.flags = ca.flags,
+		.exit_signal = ca.exit_signal,
+		.stack = GVA(ca.stack ? ca.stack + ca.stack_size : 0),
+		.parent_tid = GVA(ca.parent_tid),
+		.pidfd = GVA(ca.pidfd),
+		.child_tid = GVA(ca.child_tid),
+		.tls = GVA(ca.tls),
+		.nr_wish = (unsigned)ca.set_tid_size,
+	};
+	if (copy_from_guest(t->mm, rq.wish, GVA(ca.set_tid), rq.nr_wish * sizeof(pid_t)))
+		return -EFAULT;
+	return task_clone(t, &rq);
 }
 
 SYSCALL_DEFINE(unshare)

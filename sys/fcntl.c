@@ -199,7 +199,7 @@ static int64_t fcntl_getlk(struct fcntl *x)
 		fl.l_whence = SEEK_SET;
 		fl.l_start = l.start;
 		fl.l_len = l.end == INT64_MAX ? 0 : l.end - l.start + 1;
-		fl.l_pid = l.pid;
+		fl.l_pid = l.pid > 0 ? task_shown_pid(x->t, l.pid) : l.pid;
 	}
 	return put_user(x->t, GVA(x->arg), &fl);
 }
@@ -251,13 +251,14 @@ static struct file_owner get_owner(struct file *f)
 static int set_owner(struct task *t, struct file *f, int type, int pid)
 {
 	sandbox_lock(t->sb);
-	bool exists = !pid || pid_find(task_pid_ns(t), pid);
+	const struct pid *owner = pid ? pid_find(task_pid_ns(t), pid) : NULL;
+	pid_t nr = owner ? owner->nr : 0;
 	sandbox_unlock(t->sb);
-	if (!exists)
+	if (pid && !nr)
 		return -ESRCH;
 	mutex_lock(&f->pos_lock);
 	f->owner.type = type;
-	f->owner.pid = pid;
+	f->owner.pid = nr;
 	f->owner.uid = t->cred->uid;
 	f->owner.euid = t->cred->euid;
 	mutex_unlock(&f->pos_lock);
@@ -272,11 +273,12 @@ static int set_owner_number(struct task *t, struct file *f, int who)
 	return set_owner(t, f, who < 0 ? F_OWNER_PGRP : F_OWNER_PID, who < 0 ? -who : who);
 }
 
-static int owner_number(struct file *f)
+static int owner_number(struct task *t, struct file *f)
 {
 	struct file_owner o = get_owner(f);
+	pid_t nr = task_shown_pid(t, o.pid);
 
-	return o.type == F_OWNER_PGRP ? -o.pid : o.pid;
+	return o.type == F_OWNER_PGRP ? -nr : nr;
 }
 
 static int64_t fcntl_setown(struct fcntl *x)
@@ -286,7 +288,7 @@ static int64_t fcntl_setown(struct fcntl *x)
 
 static int64_t fcntl_getown(struct fcntl *x)
 {
-	return owner_number(x->f);
+	return owner_number(x->t, x->f);
 }
 
 static int64_t fcntl_setown_ex(struct fcntl *x)
@@ -304,7 +306,7 @@ static int64_t fcntl_getown_ex(struct fcntl *x)
 {
 	struct file_owner o = get_owner(x->f);
 	struct f_owner_ex ex = { .type = (enum __pid_type)(o.pid ? o.type : F_OWNER_TID),
-				 .pid = o.pid };
+				 .pid = task_shown_pid(x->t, o.pid) };
 
 	return put_user(x->t, GVA(x->arg), &ex);
 }
@@ -460,7 +462,7 @@ static int64_t ioctl_flag(struct task *t, struct file *f, int fd, unsigned cmd, 
 /* sock_ioctl(): F_SETOWN and F_GETOWN by BSD's names. */
 static int64_t ioctl_owner(struct task *t, struct file *f, unsigned cmd, uint64_t arg)
 {
-	int who = owner_number(f);
+	int who = owner_number(t, f);
 
 	if (cmd == FIOGETOWN || cmd == SIOCGPGRP)
 		return put_user(t, GVA(arg), &who);
@@ -517,6 +519,13 @@ static int64_t do_ioctl(struct task *t, struct file *f, int fd, unsigned cmd, ui
 	case NS_GET_USERNS:
 		if (ns_of_file(f))
 			return ns_owner_descriptor(t, ns_of_file(f));
+		break;
+	case NS_GET_PID_FROM_PIDNS:
+	case NS_GET_TGID_FROM_PIDNS:
+	case NS_GET_PID_IN_PIDNS:
+	case NS_GET_TGID_IN_PIDNS:
+		if (ns_of_file(f))
+			return ns_translate_pid(t, ns_of_file(f), cmd, (pid_t)arg);
 		break;
 	case NS_GET_PARENT:
 		if (ns_of_file(f))

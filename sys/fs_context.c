@@ -149,7 +149,7 @@ static int tmpfs_reconfigure(const struct fs_context *fc, struct filesystem *fs)
 
 static int proc_create(struct fs_context *fc, struct task *t, struct filesystem **out)
 {
-	return procfs_create(t->sb, out);
+	return procfs_create(t->sb, task_pid_ns(t), out);
 }
 
 /* The one of this type that is mounted somewhere, and a view of that namespace. */

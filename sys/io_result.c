@@ -14,7 +14,7 @@ static void raise_self(struct task *t, int sig)
 	siginfo_t si;
 
 	siginfo_kernel(&si, sig, SI_USER);
-	si.si_pid = t->process->pid->nr;
+	si.si_pid = task_pid_nr(t, t->process->pid);
 	si.si_uid = t->cred->uid;
 	sandbox_lock(t->sb);
 	signal_send_task(t, sig, &si);

@@ -3,6 +3,7 @@
 #include "sys/namespace.h"
 
 #include <linux/capability.h>
+#include <linux/nsfs.h>
 
 #include "cred/cred.h"
 #include "cred/user_ns.h"
@@ -47,6 +48,15 @@ static int enter_users(struct task *t, struct user_namespace *ns)
 	return task_set_cred(t, cred);
 }
 
+/* For the children: its own, or one below. */
+static int check_pids(struct task *t, struct ns_common *ns)
+{
+	return ns->kind == NS_PID &&
+		       !pid_ns_is_within(container_of(ns, struct pid_namespace, ns), task_pid_ns(t))
+		   ? -EINVAL
+		   : 0;
+}
+
 static int enter(struct task *t, struct ns_common *ns)
 {
 	if (ns->kind == NS_USER)
@@ -56,8 +66,11 @@ static int enter(struct task *t, struct ns_common *ns)
 	if (!cred_ns_capable(t->cred, ns->owner, CAP_SYS_ADMIN) ||
 	    !cred_own_capable(t->cred, CAP_SYS_ADMIN))
 		return -EPERM;
+	int err = check_pids(t, ns);
+	if (err)
+		return err;
 	struct nsproxy *next = nsproxy_with(t->nsproxy, ns);
-	int err = next ? 0 : -ENOMEM;
+	err = next ? 0 : -ENOMEM;
 	if (!err && ns->kind == NS_MNT)
 		err = enter_mounts(t, container_of(ns, struct mnt_namespace, ns));
 	if (err)
@@ -105,9 +118,33 @@ int64_t ns_owner_descriptor(struct task *t, const struct ns_common *ns)
 	return descriptor_of(t, &ns->owner->ns);
 }
 
-int64_t ns_parent_descriptor(struct task *t, const struct ns_common *ns)
+int64_t ns_parent_descriptor(struct task *t, struct ns_common *ns)
 {
-	return ns->kind == NS_USER  ? ns_owner_descriptor(t, ns)
-	       : ns->kind == NS_PID ? -EPERM
-				    : -EINVAL;
+	if (ns->kind == NS_USER)
+		return ns_owner_descriptor(t, ns);
+	if (ns->kind != NS_PID)
+		return -EINVAL;
+	struct pid_namespace *parent = container_of(ns, struct pid_namespace, ns)->parent;
+	return parent && pid_ns_is_within(parent, task_pid_ns(t)) ? descriptor_of(t, &parent->ns)
+								  : -EPERM;
+}
+
+/* NS_GET_TGID_FROM_PIDNS and its kin: `nr` there and here. */
+int64_t ns_translate_pid(struct task *t, struct ns_common *ns, unsigned cmd, pid_t nr)
+{
+	struct pid_namespace *pids = container_of(ns, struct pid_namespace, ns);
+	bool from = cmd == NS_GET_PID_FROM_PIDNS || cmd == NS_GET_TGID_FROM_PIDNS;
+	bool process = cmd == NS_GET_TGID_FROM_PIDNS || cmd == NS_GET_TGID_IN_PIDNS;
+
+	if (ns->kind != NS_PID)
+		return -EINVAL;
+	sandbox_lock(t->sb);
+	const struct pid *pid = pid_find(from ? pids : task_pid_ns(t), nr);
+	if (pid && pid->task && process)
+		pid = pid->task->process->pid;
+	else if (pid && !pid->task && !pid->process)
+		pid = NULL;
+	pid_t shown = pid ? pid_nr(pid, from ? task_pid_ns(t) : pids) : 0;
+	sandbox_unlock(t->sb);
+	return shown ? shown : -ESRCH;
 }

@@ -83,7 +83,7 @@ static int fetch_siginfo(struct task *t, gva_t addr, struct signal_request *rq)
 {
 	if (!addr.v) {
 		siginfo_kernel(&rq->si, rq->sig, rq->target == TARGET_THREAD ? SI_TKILL : SI_USER);
-		rq->si.si_pid = t->process->pid->nr;
+		rq->si.si_pid = task_pid_nr(t, t->process->pid);
 		rq->si.si_uid = t->cred->uid;
 		return 0;
 	}

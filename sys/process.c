@@ -27,7 +27,9 @@ SYSCALL_DEFINE(getppid)
 static struct process *target(struct task *t, pid_t pid)
 {
 	lock_assert_held(&t->sb->lock);
-	return pid ? process_find(t->sb, pid) : t->process;
+	struct pid *p = pid ? pid_find(task_pid_ns(t), pid) : t->process->pid;
+
+	return p ? p->process : NULL;
 }
 
 SYSCALL_DEFINE(getpgid)
@@ -75,10 +77,8 @@ static int setpgid_locked(struct task *t, pid_t pid, pid_t pgid)
 	int err = check_setpgid(t, p);
 	if (err)
 		return err;
-	if (!pgid)
-		pgid = p->pid->nr;
 	struct pid *group = p->pid;
-	if (pgid != p->pid->nr) {
+	if (pgid && pgid != task_pid_nr(t, p->pid)) {
 		group = pid_find(task_pid_ns(t), pgid);
 		if (!group || list_empty(&group->pgrp) ||
 		    list_first(&group->pgrp, struct process, pgrp_node)->session != p->session)
@@ -86,6 +86,7 @@ static int setpgid_locked(struct task *t, pid_t pid, pid_t pgid)
 	}
 	if (p->pgrp != group)
 		process_set_pgrp(p, group);
+	process_end_inits(t->sb);
 	return 0;
 }
 
@@ -101,17 +102,18 @@ SYSCALL_DEFINE(setpgid)
 }
 
 /* setsid(2): not for a process group leader, nor when a group of that number exists. */
-static int setsid_locked(struct process *p)
+static pid_t setsid_locked(struct process *p)
 {
 	if (p->session_leader || !list_empty(&p->pid->pgrp))
 		return -EPERM;
 	process_set_pgrp(p, p->pid);
 	process_set_session(p, p->pid);
+	process_end_inits(p->sb);
 	p->session_leader = true;
 	if (p->tty)
 		tty_put(p->tty);
 	p->tty = NULL;
-	return p->pid->nr;
+	return pid_nr(p->pid, p->pid->ns);
 }
 
 SYSCALL_DEFINE(setsid)

@@ -171,7 +171,7 @@ SYSCALL_DEFINE(restart_syscall)
 static void siginfo_of_sender(struct task *t, int sig, int code, siginfo_t *si)
 {
 	siginfo_kernel(si, sig, code);
-	si->si_pid = t->process->pid->nr;
+	si->si_pid = task_pid_nr(t, t->process->pid);
 	si->si_uid = t->cred->uid;
 }
 
@@ -219,7 +219,7 @@ static int send_all(struct task *t, int sig, const siginfo_t *si)
 	bool any = false;
 
 	list_for_each_safe (p, next, &t->sb->processes, all_node) {
-		if (p == t->sb->init || p == t->process)
+		if (p == t->process || task_pid_nr(t, p->pid) <= 1)
 			continue;
 		any = true;
 		int err = send_process(t, p, sig, si);
@@ -261,7 +261,7 @@ static int send_thread(struct task *t, pid_t tgid, pid_t tid, int sig, const sig
 	struct task *to = pid ? pid->task : NULL;
 	struct process *p = to ? to->process : pid ? pid->process : NULL;
 
-	if (!p || (tgid > 0 && p->pid->nr != tgid))
+	if (!p || (tgid > 0 && task_pid_nr(t, p->pid) != tgid))
 		return -ESRCH;
 	int err = valid_signal(sig) ? signal_may_send(t, p, sig) : -EINVAL;
 	if (err || !sig || !to)

@@ -449,6 +449,16 @@ SYSCALL_DEFINE(setsockopt)
 	return err;
 }
 
+/* The process in a struct ucred, as the caller calls it. */
+static void show_peer(const struct task *t, char *val)
+{
+	pid_t pid;
+
+	memcpy(&pid, val, sizeof pid);
+	pid = pid > 0 ? task_shown_pid(t, pid) : pid;
+	memcpy(val, &pid, sizeof pid);
+}
+
 SYSCALL_DEFINE(getsockopt)
 {
 	struct caller c = task_caller(t);
@@ -472,5 +482,7 @@ SYSCALL_DEFINE(getsockopt)
 	put_socket(t, s);
 	if (n < 0)
 		return n;
+	if ((int)a[1] == SOL_SOCKET && (int)a[2] == SO_PEERCRED && n >= (int)sizeof(pid_t))
+		show_peer(t, val);
 	return copy_to_guest(t->mm, GVA(a[3]), val, n) ? -EFAULT : put_user(t, GVA(a[4]), &n);
 }

@@ -85,7 +85,7 @@ static bool may_claim_gid(const struct cred *c, gid_t gid)
 /* Linux: scm_check_creds. */
 static int get_cred(struct task *t, struct scm *scm, const struct ucred *cred)
 {
-	if (cred->pid != t->process->pid->nr &&
+	if (cred->pid != task_pid_nr(t, t->process->pid) &&
 	    !cred_ns_capable(t->cred, task_pid_ns(t)->ns.owner, CAP_SYS_ADMIN))
 		return -EPERM;
 	uid_t uid = make_kuid(task_user_ns(t), cred->uid);
@@ -95,12 +95,13 @@ static int get_cred(struct task *t, struct scm *scm, const struct ucred *cred)
 	if (!may_claim_uid(t->cred, uid) || !may_claim_gid(t->cred, gid))
 		return -EPERM;
 	sandbox_lock(t->sb);
-	bool exists = process_find(t->sb, cred->pid);
+	const struct pid *pid = pid_find(task_pid_ns(t), cred->pid);
+	pid_t nr = pid && pid->process ? pid->nr : 0;
 	sandbox_unlock(t->sb);
-	if (!exists)
+	if (!nr)
 		return -ESRCH;
 	scm->has_cred = true;
-	scm->cred = (struct ucred){ .pid = cred->pid, .uid = uid, .gid = gid };
+	scm->cred = (struct ucred){ .pid = nr, .uid = uid, .gid = gid };
 	return 0;
 }
 
@@ -375,7 +376,7 @@ static int put_all_control(struct control_out *co, const struct socket *s,
 	if (stamp)
 		err = put_times(co, s, m->scm.when);
 	if (m->scm.has_cred)
-		cred = (struct ucred){ m->scm.cred.pid,
+		cred = (struct ucred){ task_shown_pid(co->t, m->scm.cred.pid),
 				       from_kuid_munged(task_user_ns(co->t), m->scm.cred.uid),
 				       from_kgid_munged(task_user_ns(co->t), m->scm.cred.gid) };
 	if (!err && passcred)

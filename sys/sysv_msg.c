@@ -59,6 +59,10 @@ static int64_t do_stat(struct task *t, int id, int cmd, gva_t buf)
 	struct msqid_ds ds;
 	int r = msg_stat(nsproxy_ipc(t->nsproxy), &c, id, cmd, &ds);
 
+	if (r >= 0) {
+		ds.msg_lspid = task_shown_pid(t, ds.msg_lspid);
+		ds.msg_lrpid = task_shown_pid(t, ds.msg_lrpid);
+	}
 	return r >= 0 && put_user(t, buf, &ds) ? -EFAULT : r;
 }
 

@@ -135,6 +135,14 @@ static int64_t do_info(struct task *t, int cmd, gva_t buf)
 	return put_user(t, buf, &info) ? -EFAULT : r;
 }
 
+static int64_t last_changed_by(struct task *t, int id, int num)
+{
+	struct caller c = task_caller(t);
+	int r = sem_look(nsproxy_ipc(t->nsproxy), &c, id, num, GETPID);
+
+	return r > 0 ? task_shown_pid(t, r) : r;
+}
+
 SYSCALL_DEFINE(semctl)
 {
 	struct ipc_namespace *ns = nsproxy_ipc(t->nsproxy);
@@ -151,8 +159,8 @@ SYSCALL_DEFINE(semctl)
 	case SEM_STAT_ANY: return do_stat(t, id, cmd, GVA(a[3]));
 	case GETALL:
 	case SETALL: return do_all(t, id, cmd, GVA(a[3]));
+	case GETPID: return last_changed_by(t, id, num);
 	case GETVAL:
-	case GETPID:
 	case GETNCNT:
 	case GETZCNT: return sem_look(ns, &c, id, num, cmd);
 	case SETVAL: return sem_set(ns, &c, id, num, (int)a[3]);

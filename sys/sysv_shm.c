@@ -29,6 +29,10 @@ static int64_t do_stat(struct task *t, int id, int cmd, gva_t buf)
 	struct shmid_ds ds;
 	int r = shm_stat(nsproxy_ipc(t->nsproxy), &c, id, cmd, &ds);
 
+	if (r >= 0) {
+		ds.shm_cpid = task_shown_pid(t, ds.shm_cpid);
+		ds.shm_lpid = task_shown_pid(t, ds.shm_lpid);
+	}
 	return r >= 0 && put_user(t, buf, &ds) ? -EFAULT : r;
 }
 

@@ -39,11 +39,11 @@ static int dynamic_clock(struct task *t, clockid_t clock, struct cpu_clock *c)
 		return -EINVAL;
 	c->thread = clock & 4;
 	if (nr == 0) {
-		c->tid = c->thread ? t->tid : t->process->pid->nr;
+		c->tid = c->thread ? t->tid : task_pid_nr(t, t->process->pid);
 		return 1;
 	}
 	/* any thread may name its own process */
-	c->tid = !c->thread && nr == t->tid ? t->process->pid->nr : nr;
+	c->tid = !c->thread && nr == t->tid ? task_pid_nr(t, t->process->pid) : nr;
 	sandbox_lock(t->sb);
 	struct pid *pid = pid_find(task_pid_ns(t), c->tid);
 	bool ok = pid && (c->thread ? pid->task && pid->task->process == t->process
@@ -59,7 +59,7 @@ int cpu_clock_of(struct task *t, clockid_t clock, struct cpu_clock *c)
 	if (clock != CLOCK_PROCESS_CPUTIME_ID && clock != CLOCK_THREAD_CPUTIME_ID)
 		return 0;
 	c->thread = clock == CLOCK_THREAD_CPUTIME_ID;
-	c->tid = c->thread ? t->tid : t->process->pid->nr;
+	c->tid = c->thread ? t->tid : task_pid_nr(t, t->process->pid);
 	return 1;
 }
 

@@ -119,7 +119,7 @@ void crash_report(struct tracer *o, struct task *t, const siginfo_t *si)
 
 	print_siginfo_value(&info, si);
 	tracer_log(o, 1, "%s, process %d, thread %d, dies of %s %s", t->comm, t->process->pid->nr,
-		   t->tid, trace_signal_name(si->si_signo), text_str(&info));
+		   t->pid->nr, trace_signal_name(si->si_signo), text_str(&info));
 	text_free(&info);
 	if (t->sb->platform->regs_get(t->context, &r))
 		return;

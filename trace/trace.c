@@ -239,7 +239,7 @@ static bool many_threads(struct task *t)
 static void print_prefix(struct text *out, struct task *t, bool many)
 {
 	if (many)
-		text_printf(out, "[pid %5d] ", t->tid);
+		text_printf(out, "[pid %5d] ", t->pid->nr);
 }
 
 static void put_locked(struct tracer *o, const char *data, size_t len)
@@ -348,7 +348,7 @@ static void print_json_head(struct tracer *o, struct task *t, struct text *out)
 	uint64_t ns = monotonic_ns() - o->start_ns;
 
 	text_printf(out, "{\"time\":%lu.%06lu,\"pid\":%d,\"tid\":%d", ns / NSEC_PER_SEC,
-		    ns / NSEC_PER_USEC % USEC_PER_SEC, t->process->pid->nr, t->tid);
+		    ns / NSEC_PER_USEC % USEC_PER_SEC, t->process->pid->nr, t->pid->nr);
 }
 
 static void print_json_line(struct tracer *o, struct text *out)

@@ -132,7 +132,7 @@ static void on_signal(struct observer *base, struct task *t, const siginfo_t *si
 	if (o->cfg.log_level < 2)
 		return;
 	print_siginfo_value(&info, si);
-	tracer_log(o, 2, "thread %d (%s) takes %s", t->tid, t->comm, text_str(&info));
+	tracer_log(o, 2, "thread %d (%s) takes %s", t->pid->nr, t->comm, text_str(&info));
 	text_free(&info);
 }
 
@@ -182,10 +182,11 @@ static void log_end(struct tracer *o, struct task *t)
 	int st = t->exit_code;
 
 	if (WIFSIGNALED(st))
-		tracer_log(o, 2, "thread %d (%s) killed by %s", t->tid, t->comm,
+		tracer_log(o, 2, "thread %d (%s) killed by %s", t->pid->nr, t->comm,
 			   trace_signal_name(WTERMSIG(st)));
 	else
-		tracer_log(o, 2, "thread %d (%s) exited with %d", t->tid, t->comm, WEXITSTATUS(st));
+		tracer_log(o, 2, "thread %d (%s) exited with %d", t->pid->nr, t->comm,
+			   WEXITSTATUS(st));
 }
 
 static void on_ended(struct observer *base, struct task *t)

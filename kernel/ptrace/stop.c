@@ -267,7 +267,7 @@ void ptrace_exec(struct task *t, pid_t old)
 	if (ptrace_event(t, PTRACE_EVENT_EXEC, (uint64_t)old, false))
 		return;
 	siginfo_kernel(&si, SIGTRAP, SI_USER);
-	si.si_pid = t->process->pid->nr;
+	si.si_pid = task_pid_nr(t, t->process->pid);
 	si.si_uid = t->cred->uid;
 	sandbox_lock(t->sb);
 	if (task_traced(t) && !t->tracee->seized)
@@ -363,7 +363,7 @@ static void replace_info(struct tracee *tr, siginfo_t *si, int sig)
 	siginfo_kernel(si, sig, SI_USER);
 	if (!tr->tracer)
 		return;
-	si->si_pid = tr->tracer->process->pid->nr;
+	si->si_pid = pid_nr(tr->tracer->process->pid, tr->pid->ns);
 	si->si_uid = from_kuid_munged(tr->task->cred->user_ns, tr->tracer->cred->uid);
 }
 

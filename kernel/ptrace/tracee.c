@@ -152,7 +152,7 @@ void tracee_tell(struct tracee *tr, int code, int status)
 		return;
 	}
 	siginfo_kernel(&si, SIGCHLD, code);
-	si.si_pid = tr->pid->nr;
+	si.si_pid = task_pid_nr(tr->tracer, tr->pid);
 	si.si_uid = t ? t->cred->uid : process_cred(tr->process)->uid;
 	si.si_status = status;
 	process_tell(tr->tracer->process, &si, t, &tr->used);

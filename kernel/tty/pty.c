@@ -680,11 +680,11 @@ static int64_t open_peer(struct pty *p, struct caller *c, int flags)
 			  process_rlimit(t->process, RLIMIT_NOFILE));
 }
 
-static int64_t get_group(struct pty *p, struct mm *mm, unsigned cmd, uint64_t arg)
+static int64_t get_group(struct pty *p, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
 {
 	sandbox_lock(p->tty.sb);
 	struct pid *pid = cmd == TIOCGPGRP ? p->tty.pgrp : p->tty.session;
-	int nr = pid ? pid->nr : 0;
+	int nr = pid_nr(pid, task_pid_ns(c->task));
 	sandbox_unlock(p->tty.sb);
 	return !pid && cmd == TIOCGSID ? -ENOTTY : put_int(mm, arg, nr);
 }
@@ -737,7 +737,7 @@ static int64_t master_ioctl(struct file *f, struct caller *c, struct mm *mm, uns
 	case TIOCSIG: return send_signal(p, (int)arg);
 	case TIOCGPTPEER: return open_peer(p, c, (int)arg);
 	case TIOCGPGRP:
-	case TIOCGSID: return get_group(p, mm, cmd, arg);
+	case TIOCGSID: return get_group(p, c, mm, cmd, arg);
 	case TIOCSCTTY:
 	case TIOCSPGRP: return tty_ioctl(&p->tty, f, c, mm, cmd, arg);
 	}

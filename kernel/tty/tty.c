@@ -242,7 +242,7 @@ static int get_pgrp(struct tty *tty, struct process *p, int *out)
 {
 	if (p->tty != tty)
 		return -ENOTTY;
-	*out = tty->pgrp ? tty->pgrp->nr : 0;
+	*out = pid_nr(tty->pgrp, p->pid->ns);
 	return 0;
 }
 
@@ -250,7 +250,7 @@ static int get_session(struct tty *tty, struct process *p, int *out)
 {
 	if (p->tty != tty || !tty->session)
 		return -ENOTTY;
-	*out = tty->session->nr;
+	*out = pid_nr(tty->session, p->pid->ns);
 	return 0;
 }
 
