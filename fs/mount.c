@@ -20,7 +20,6 @@ static void let_go_of_kept(struct mount *m, struct list *gone)
 	list_for_each_safe (child, next, &m->children, child_node) {
 		mount_unlink(child);
 		child->parent = NULL;
-		child->kept = false;
 		list_add_tail(gone, &child->ns_node);
 	}
 }

@@ -74,9 +74,6 @@ struct mount {
 	/* Linux's MNT_LOCKED: it came with a tree from a mount namespace of more rights, and hides
 	 * what lies below it */
 	bool unmovable;
-	/* Detached with its parent, over which it goes on lying, so that nothing is uncovered for
-	 * those who are there: the parent has the reference, and `parent` is none */
-	bool kept;
 	/* the same, while a change is being prepared: fs/mount_tree.h */
 	struct mount *copy;
 	struct list work_node;

@@ -253,7 +253,6 @@ bool mount_keep(struct mount *m)
 	if (!m->unmovable)
 		return false;
 	list_del(&m->ns_node);
-	m->kept = true;
 	mount_put(m->parent); /* which goes as well, and has a reference until no lock is held */
 	return true;
 }

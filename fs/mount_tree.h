@@ -63,7 +63,9 @@ void mount_unlink(struct mount *m);
 void mount_join(struct mount *m, struct mnt_namespace *ns);
 /* From there to `gone`. */
 void mount_leave(struct mount *m, struct list *gone);
-/* Detached with its parent: if it is unmovable, it stays where it lies, out of every list. */
+/* Detached with its parent: if it is unmovable, it goes on lying there, out of every list, so that
+ * nothing is uncovered for those who are there. The parent has the reference then, and `parent` is
+ * none. */
 bool mount_keep(struct mount *m);
 /* Takes `top` and all below it apart, into `gone`. */
 void tree_dissolve(struct mount *top, struct list *gone);

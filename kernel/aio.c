@@ -22,7 +22,7 @@
 #define TAKE_BATCH      16
 
 /* Linux: struct aio_ring, which libaio knows. The results follow. */
-struct ring_head {
+struct aio_ring_abi {
 	uint32_t id, nr;
 	uint32_t head, tail;
 	uint32_t magic, compat_features, incompat_features, header_length;
@@ -119,8 +119,8 @@ static int context_new(struct aio_domain *d, struct pagesource *ring, uint64_t a
 	x->domain = d;
 	x->ring = ring;
 	x->asked = asked;
-	x->slots =
-	    (unsigned)((shmem_size_of(ring) - sizeof(struct ring_head)) / sizeof(struct io_event));
+	x->slots = (unsigned)((shmem_size_of(ring) - sizeof(struct aio_ring_abi)) /
+			      sizeof(struct io_event));
 	mutex_init(&x->lock, LOCK_AIO);
 	waitqueue_init(&x->wait);
 	shmem_set_place(ring, &x->place);
@@ -139,19 +139,19 @@ static gva_t field(uint64_t addr, size_t offset)
 {
 	return GVA(addr + offset);
 }
-#define FIELD(addr, name) field(addr, offsetof(struct ring_head, name))
+#define FIELD(addr, name) field(addr, offsetof(struct aio_ring_abi, name))
 
 static gva_t slot_at(uint64_t addr, unsigned n)
 {
-	return GVA(addr + sizeof(struct ring_head) + n * sizeof(struct io_event));
+	return GVA(addr + sizeof(struct aio_ring_abi) + n * sizeof(struct io_event));
 }
 
 static int64_t map_ring(struct task *t, struct aio_context *x, uint64_t bytes)
 {
-	const struct ring_head head = { .nr = x->slots,
-					.magic = RING_MAGIC,
-					.compat_features = 1,
-					.header_length = sizeof head };
+	const struct aio_ring_abi head = { .nr = x->slots,
+					   .magic = RING_MAGIC,
+					   .compat_features = 1,
+					   .header_length = sizeof head };
 	const struct mmap_args m = {
 		.len = bytes,
 		.prot = PROT_READ | PROT_WRITE,
@@ -172,7 +172,8 @@ int64_t aio_setup(struct task *t, unsigned nr)
 {
 	struct aio_domain *d = &t->sb->aio;
 	uint64_t slots = 2 * (uint64_t)nr;
-	uint64_t bytes = PAGE_UP(sizeof(struct ring_head) + (slots + 2) * sizeof(struct io_event));
+	uint64_t bytes =
+	    PAGE_UP(sizeof(struct aio_ring_abi) + (slots + 2) * sizeof(struct io_event));
 	struct aio_context *x;
 	struct pagesource *ring;
 	uint64_t in_use, max;
@@ -307,7 +308,7 @@ static int move_run(struct task *t, uint64_t addr, unsigned head, unsigned n, gv
 static int64_t take_locked(struct task *t, struct aio_context *x, uint64_t addr, gva_t to,
 			   int64_t nr)
 {
-	struct ring_head ring;
+	struct aio_ring_abi ring;
 	int64_t moved = 0;
 
 	if (x->dead)

@@ -30,8 +30,8 @@ int mm_munmap(struct mm *mm, gva_t addr, uint64_t len);
  * finds it: the first such vma that would begin there, and those of the same place behind it.
  * -EINVAL: there is none. */
 int mm_unmap_counted(struct mm *mm, gva_t addr, void (*count)(struct mapped_place *p, int sign));
-/* The place of the mapping that begins at `addr`, whole from its first byte on, if `count` counts it:
- * a reference. NULL: there is none. */
+/* The place of the mapping that begins at `addr`, from its first byte on, if `count` counts it: a
+ * reference. NULL: there is none. */
 struct mapped_place *mm_counted_at(struct mm *mm, gva_t addr,
 				   void (*count)(struct mapped_place *p, int sign));
 /* All that anybody counts. */
