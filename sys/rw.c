@@ -92,9 +92,6 @@ static bool ready_now(struct file *f, transfer_fn *fn)
 	       (fn == file_read ? POLLIN | POLLHUP | POLLERR : POLLOUT | POLLERR);
 }
 
-#ifndef RWF_NOAPPEND
-#define RWF_NOAPPEND 0x20
-#endif
 #define RWF_KNOWN (RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND | RWF_NOAPPEND)
 
 /* RWF_HIPRI is a hint. */

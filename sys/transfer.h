@@ -7,6 +7,11 @@
 #include "fs/file.h"
 #include "sys/sys.h"
 
+/* Linux 6.9; older headers do not know it. */
+#ifndef RWF_NOAPPEND
+#define RWF_NOAPPEND 0x20
+#endif
+
 /* file_read or file_write */
 typedef ssize_t transfer_fn(struct file *f, struct caller *c, struct uio *u, int64_t *pos);
 
