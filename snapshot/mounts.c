@@ -19,7 +19,8 @@
 #include "snapshot/saved_tree.h"
 #include "util/array.h"
 
-#define FLAGS_ALL (2U * MOUNT_NOSYMFOLLOW - 1)
+#define FLAGS_ALL  (2U * MOUNT_NOSYMFOLLOW - 1)
+#define LOCKED_ALL (FLAGS_ALL | MOUNT_LOCK_ATIME)
 
 static struct mount *mount_number(void *const *mounts, size_t nr, uint64_t number)
 {
@@ -302,7 +303,7 @@ static int load_mount(struct loader *l, struct relations *r, uint64_t *last_id)
 	m->unbindable = decode_bool(&l->in);
 	m->unmovable = decode_bool(&l->in);
 	/* what a configuration keeps from a guest stays so */
-	m->locked = f.locked | (unsigned)decode_max(&l->in, FLAGS_ALL);
+	m->locked = f.locked | (unsigned)decode_max(&l->in, LOCKED_ALL);
 	r->next_peer = decode(&l->in);
 	r->nr_slaves = decode_count(&l->in, sizeof(uint64_t));
 	r->slaves = l->in;
