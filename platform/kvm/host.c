@@ -35,7 +35,12 @@ static const struct {
 
 /* Clears in a guest's feature words what the host's own programs do not have, or what is not
  * offered. CPUID takes microseconds where the host is a virtual machine: the words alone are asked
- * for. */
+ * for.
+ *
+ * LZCNT cannot be taken from a guest: a CPU that has not got it executes BSR. A KVM within a
+ * virtual machine was seen that does not offer it, and AVX2 without it is no CPU that glibc knows:
+ * under valgrind, which goes by the word, its memrchr found what was not there.
+ */
 static void features_mask(struct kvm_cpuid_entry2 *e)
 {
 	unsigned a = 0, b = 0, c = 0, d = 0;
@@ -60,7 +65,7 @@ static void features_mask(struct kvm_cpuid_entry2 *e)
 		}
 		break;
 	case 0x80000001:
-		e->ecx &= c;
+		e->ecx = (e->ecx | bit_LZCNT) & c;
 		e->edx &= d;
 		break;
 	}

@@ -206,6 +206,7 @@ CODE g_cpu
 	mov	%edi, %eax
 	mov	%esi, %ecx
 	cpuid
+	mov	%ecx, %r8d
 	syscall
 CODE g_xgetbv
 	xor	%ecx, %ecx

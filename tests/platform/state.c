@@ -491,6 +491,14 @@ static void fp_fresh(void)
 
 #define XCR0_AMX (3UL << 17)
 
+static unsigned host_has_lzcnt(void)
+{
+	unsigned a, b, c, d;
+
+	__cpuid(0x80000001, a, b, c, d);
+	return c >> 5 & 1;
+}
+
 static void cpuid_agrees(void)
 {
 	struct world w;
@@ -525,6 +533,11 @@ static void cpuid_agrees(void)
 	r = thread_regs(&t);
 	CHECK_EQ(r.rbx >> 16 & 1, (xcr0 & 0xe0) == 0xe0); /* AVX512F, if its state is there */
 	CHECK(amx || (r.rdx >> 22 & 7 & 5) == 0);
+	/* what executes whatever CPUID says is what it says */
+	thread_jump(&t, g_cpu, 0x80000001, 0);
+	thread_run(&t, EVENT_SYSCALL);
+	r = thread_regs(&t);
+	CHECK_EQ(r.r8 >> 5 & 1, host_has_lzcnt());
 	thread_end(&t);
 	world_end(&w);
 }
