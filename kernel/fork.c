@@ -571,9 +571,9 @@ static uint64_t tracer_nr(struct task *t, const struct pid *pid)
 {
 	sandbox_lock(t->sb);
 	const struct task *tracer = t->tracee->tracer;
-	uint64_t nr = tracer ? (uint64_t)task_pid_nr(tracer, pid) : 0;
+	pid_t nr = tracer ? task_pid_nr(tracer, pid) : pid->nr;
 	sandbox_unlock(t->sb);
-	return nr;
+	return (uint64_t)nr;
 }
 
 int64_t task_clone(struct task *t, const struct clone_request *rq)
