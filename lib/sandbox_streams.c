@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The standard streams of a sandbox: the caller's descriptors, or pipes and files of ours in their
  * place. */
-#include <errno.h>
 #include <unistd.h>
 
 #include "cred/user_ns.h"
@@ -43,11 +42,9 @@ int sandbox_wrap_stdio(struct hl_sandbox *sb, const int stdio[3], struct spawn_r
 	int err = sb->hostfd ? 0 : hostfd_create(&opt, &sb->hostfd);
 
 	for (int fd = 0; !err && fd < 3; fd++) {
-		if (stdio[fd] >= 0)
+		if (stdio[fd] >= 0 && host_is_open(stdio[fd]))
 			err = hostfd_wrap(sb->hostfd, nsproxy_mnt(sb->kernel->nsproxy), stdio[fd],
 					  &rq->stdio[fd]);
-		if (err == -EBADF) /* it is closed */
-			err = 0;
 		if (rq->stdio[fd])
 			rq->stdio[fd]->stdio = (unsigned char)(fd + 1);
 	}
