@@ -114,7 +114,8 @@ CASE(network)
 	must_fail(socket(AF_PACKET, SOCK_RAW, 0), "packet socket");
 }
 
-/* An interface taken down, an address, a route: nothing of the host's is changed or listed. */
+/* Its first interface is taken down. A network of the sandbox's own has one that its root may take
+ * down; that of the host's is as it was, which the witness sees to (witness.c). */
 CASE(netlink)
 {
 	for (int proto = 0; proto < 32; proto++) {
@@ -126,16 +127,10 @@ CASE(netlink)
 				  .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK,
 				  .nlmsg_seq = 1 },
 			   .i = { .ifi_index = 1, .ifi_change = 1 } };
-		char answer[8192];
 		int s = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, proto);
 		if (s < 0)
 			continue;
 		send(s, &down, sizeof down, 0);
-		ssize_t n = recv(s, answer, sizeof answer, 0);
-		struct nlmsghdr *h = (void *)answer;
-		if (n >= (ssize_t)sizeof *h && h->nlmsg_type == NLMSG_ERROR &&
-		    ((struct nlmsgerr *)NLMSG_DATA(h))->error == 0)
-			escaped("RTM_NEWLINK, protocol %d", proto);
 		close(s);
 	}
 }

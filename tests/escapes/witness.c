@@ -2,14 +2,17 @@
 /*
  * Who notices an escape: each file outside and in the read-only directory is as it was (contents,
  * attributes, names, times); nobody has opened one; nobody has connected to the host's sockets or
- * opened its FIFOs; nothing was left that gives others of the host more than they had.
+ * opened its FIFOs; its network interfaces are as they were; nothing was left that gives others of
+ * the host more than they had.
  */
 #include "tests/escapes/stage.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <ifaddrs.h>
 #include <limits.h>
+#include <net/if.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +30,7 @@ struct witness {
 	const struct stage *stage;
 	enum allowance allowed;
 	char *outside, *ro; /* descriptions of the trees */
+	char *interfaces;
 	int inotify;
 	int fifos[2];             /* the host waits for a writer */
 	int listeners[LISTENERS]; /* of streams and of datagrams */
@@ -92,6 +96,24 @@ static char *describe(const char *dir, bool moves)
 	fclose(f);
 	free(text);
 	return sorted;
+}
+
+/* A line an address of an interface: its name, whether it is up, of which family. */
+static char *describe_interfaces(void)
+{
+	struct ifaddrs *list = NULL;
+	char *text = NULL;
+	size_t size;
+
+	FILE *f = open_memstream(&text, &size);
+	if (getifaddrs(&list))
+		fprintf(f, "getifaddrs: %s\n", strerror(errno));
+	for (const struct ifaddrs *i = list; i; i = i->ifa_next)
+		fprintf(f, "%s %d %d\n", i->ifa_name, !!(i->ifa_flags & IFF_UP),
+			i->ifa_addr ? i->ifa_addr->sa_family : -1);
+	freeifaddrs(list);
+	fclose(f);
+	return text;
 }
 
 /* ---- what must not be left behind ---- */
@@ -185,6 +207,7 @@ struct witness *witness_call(const struct stage *s, enum allowance allowed)
 					    i & 1 ? SOCK_DGRAM : SOCK_STREAM, s->owner);
 		ok = ok && w->listeners[i] >= 0;
 	}
+	w->interfaces = describe_interfaces();
 	w->outside = describe(stage_path(s, "outside"), allowed == HOST_MOVES);
 	w->ro = describe(stage_path(s, "ro"), false);
 	w->inotify = watch(s, allowed);
@@ -277,6 +300,9 @@ unsigned witness_hear(struct witness *w)
 	char *ro = describe(stage_path(s, "ro"), false);
 
 	heard += differs(w->outside, outside, "outside") + differs(w->ro, ro, "read-only");
+	char *interfaces = describe_interfaces();
+	heard += differs(w->interfaces, interfaces, "interfaces");
+	free(interfaces);
 	left = 0;
 	nftw(s->dir, find_one, 16, FTW_PHYS | FTW_MOUNT);
 	heard += left;
@@ -287,6 +313,7 @@ unsigned witness_hear(struct witness *w)
 	close(w->inotify);
 	free(outside);
 	free(ro);
+	free(w->interfaces);
 	free(w->outside);
 	free(w->ro);
 	free(w);
