@@ -12,24 +12,33 @@
 /* What a mount takes, with its names. */
 #define MOUNT_BYTES 1024
 
-/* What lies on it goes with it, as soon as nobody else has it: to `gone`. */
-static void let_go_of_kept(struct mount *m, struct list *gone)
+/* What lies on it goes with it, as soon as nobody else has it: to `kept`. */
+static void let_go_of_kept(struct mount *m, struct list *kept)
 {
 	struct mount *child, *next;
 
 	list_for_each_safe (child, next, &m->children, child_node) {
 		mount_unlink(child);
 		child->parent = NULL;
-		list_add_tail(gone, &child->ns_node);
+		list_add_tail(kept, &child->ns_node);
 	}
 }
 
 static void mount_free_one(struct mount *m, struct list *gone)
 {
+	struct list kept = LIST_INIT(kept);
+	struct mount *child;
+
 	rwlock_wrlock(&m->vfs->mount_lock);
 	list_del(&m->all_node);
-	let_go_of_kept(m, gone);
+	let_go_of_kept(m, &kept);
 	rwlock_unlock(&m->vfs->mount_lock);
+	/* the names that they cover are of this one's file system, which may end here */
+	list_for_each (child, &kept, ns_node) {
+		dentry_put(child->over);
+		child->over = NULL;
+	}
+	list_splice_tail(gone, &kept);
 	dentry_put(m->root);
 	dentry_put(m->over);
 	filesystem_put(m->fs);
