@@ -19,6 +19,7 @@
 #include "kernel/seccomp/filter.h"
 #include "kernel/seccomp/notify.h"
 #include "kernel/task.h"
+#include "loader/vdso.h"
 
 #define CALLS_ARCH (ARCH_ELF_MACHINE | __AUDIT_ARCH_64BIT | __AUDIT_ARCH_LE)
 #define ERRNO_MAX  4095
@@ -185,8 +186,16 @@ static bool may_have_mode(const struct task *t, int mode)
 	return t->seccomp.mode == SECCOMP_MODE_DISABLED || t->seccomp.mode == mode;
 }
 
+/* The first look at the clock is a system call here, where Linux's vDSO makes none: a filter could
+ * refuse it, strict mode would. So the clock is looked at now. */
+static void look_at_clock(struct task *t)
+{
+	vdso_clock_sync(task_mem(t)->vdso);
+}
+
 int seccomp_set_strict(struct task *t)
 {
+	look_at_clock(t);
 	sandbox_lock(t->sb);
 	bool may = may_have_mode(t, SECCOMP_MODE_STRICT);
 	if (may)
@@ -299,6 +308,7 @@ int64_t seccomp_set_filter(struct task *t, unsigned flags, const struct sock_fil
 
 	if (err)
 		return err;
+	look_at_clock(t);
 	return flags & SECCOMP_FILTER_FLAG_NEW_LISTENER ? attach_heard(t, flags, f)
 							: attach(t, flags, f, false);
 }
