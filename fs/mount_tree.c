@@ -367,6 +367,8 @@ bool tree_hides(const struct mount *top, const struct dentry *root)
 {
 	const struct mount *m;
 
+	if (!top->vfs->has_unmovable) /* there may be 100,000 to look at */
+		return false;
 	list_for_each (m, &top->children, child_node) {
 		if (m->unmovable && is_shown(m, root))
 			return true;
@@ -381,7 +383,7 @@ void tree_lock(struct mount *top)
 		    MOUNT_LOCK_ATIME |
 		    (m->flags & (MOUNT_RDONLY | MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC));
 		if (m != top)
-			m->unmovable = true;
+			m->unmovable = m->vfs->has_unmovable = true;
 	}
 }
 

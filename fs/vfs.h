@@ -298,6 +298,7 @@ struct vfs {
 	struct list mounts;             /* all there are, attached or not; mount_lock */
 	uint64_t next_mount_id;         /* mount_lock */
 	uint64_t next_group;            /* namespace_lock: fs/propagation.h */
+	bool has_unmovable;             /* a mount has been `unmovable` once; namespace_lock */
 	_Atomic uint64_t mount_event;   /* changes of namespaces so far */
 	struct waitqueue mount_changed; /* whoever waits for the next one */
 	uint64_t ram;                   /* bytes that the machine has */

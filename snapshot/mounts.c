@@ -302,6 +302,7 @@ static int load_mount(struct loader *l, struct relations *r, uint64_t *last_id)
 	m->group = decode_max(&l->in, INT64_MAX);
 	m->unbindable = decode_bool(&l->in);
 	m->unmovable = decode_bool(&l->in);
+	sb->vfs->has_unmovable |= m->unmovable;
 	/* what a configuration keeps from a guest stays so */
 	m->locked = f.locked | (unsigned)decode_max(&l->in, LOCKED_ALL);
 	r->next_peer = decode(&l->in);
