@@ -30,24 +30,17 @@ struct mq_sender {
 
 struct mq_msg *mq_msg_new(struct mm_host *mem, size_t size)
 {
-	struct mq_msg *m;
+	struct mq_msg *m = mm_host_alloc(mem, sizeof *m + size);
 
-	if (!mm_host_charge(mem, sizeof *m + size))
-		return NULL;
-	m = malloc(sizeof *m + size);
 	if (m)
 		m->size = size;
-	else
-		mm_host_uncharge(mem, sizeof *m + size);
 	return m;
 }
 
 void mq_msg_free(struct mm_host *mem, struct mq_msg *m)
 {
-	if (!m)
-		return;
-	mm_host_uncharge(mem, sizeof *m + m->size);
-	free(m);
+	if (m)
+		mm_host_free(mem, m, sizeof *m + m->size);
 }
 
 /* ---- making and unmaking ---- */

@@ -64,25 +64,17 @@ static struct msg_queue *find(struct ipc_namespace *ns, int id, int *err)
 
 struct ipc_msg *ipc_msg_new(struct ipc_namespace *ns, size_t size)
 {
-	struct mm_host *mem = ns->domain->mem;
-	struct ipc_msg *m;
+	struct ipc_msg *m = mm_host_alloc(ns->domain->mem, sizeof *m + size);
 
-	if (!mm_host_charge(mem, sizeof *m + size))
-		return NULL;
-	m = malloc(sizeof *m + size);
 	if (m)
 		m->size = size;
-	else
-		mm_host_uncharge(mem, sizeof *m + size);
 	return m;
 }
 
 void ipc_msg_free(struct ipc_namespace *ns, struct ipc_msg *m)
 {
-	if (!m)
-		return;
-	mm_host_uncharge(ns->domain->mem, sizeof *m + m->size);
-	free(m);
+	if (m)
+		mm_host_free(ns->domain->mem, m, sizeof *m + m->size);
 }
 
 /* ---- making and unmaking ---- */

@@ -73,8 +73,7 @@ static void context_release(struct mapped_place *p)
 		mm_unpin(x->mm);
 	waitqueue_destroy(&x->wait);
 	mutex_destroy(&x->lock);
-	mm_host_uncharge(d->mem, sizeof *x);
-	free(x);
+	mm_host_free(d->mem, x, sizeof *x);
 }
 
 /* The references of the mappings are all that is counted. */
@@ -102,23 +101,16 @@ static int enlist(struct aio_domain *d, struct aio_context *x, bool limited)
 static int context_new(struct aio_domain *d, struct pagesource *ring, uint64_t asked, bool limited,
 		       struct aio_context **out)
 {
-	struct aio_context *x = NULL;
-	bool room = mm_host_charge(d->mem, sizeof *x);
+	struct aio_context *x = mm_host_alloc(d->mem, sizeof *x);
 
-	if (room)
-		x = calloc(1, sizeof *x);
 	if (!x) {
-		if (room)
-			mm_host_uncharge(d->mem, sizeof *x);
 		ring->ops->unref(ring);
 		return -ENOMEM;
 	}
+	*x = (struct aio_context){ .domain = d, .ring = ring, .asked = asked };
 	ref_set(&x->place.refs, 1);
 	x->place.release = context_release;
 	x->place.count = count_mapping;
-	x->domain = d;
-	x->ring = ring;
-	x->asked = asked;
 	x->slots = (unsigned)((shmem_size_of(ring) - sizeof(struct aio_ring_abi)) /
 			      sizeof(struct io_event));
 	mutex_init(&x->lock, LOCK_AIO);

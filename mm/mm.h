@@ -26,6 +26,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include "mm/arena.h"
 #include "mm/budget.h"
@@ -69,6 +70,22 @@ static inline bool mm_host_charge(struct mm_host *h, uint64_t bytes)
 static inline void mm_host_uncharge(struct mm_host *h, uint64_t bytes)
 {
 	atomic_fetch_sub(&h->counts.bytes, bytes);
+}
+
+/* Such memory, not cleared, and its end. NULL: there is no room for it. */
+static inline void *mm_host_alloc(struct mm_host *h, size_t bytes)
+{
+	if (!mm_host_charge(h, bytes))
+		return NULL;
+	void *p = malloc(bytes);
+	if (!p)
+		mm_host_uncharge(h, bytes);
+	return p;
+}
+static inline void mm_host_free(struct mm_host *h, void *p, size_t bytes)
+{
+	mm_host_uncharge(h, bytes);
+	free(p);
 }
 
 struct forecast;
