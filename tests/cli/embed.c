@@ -767,33 +767,45 @@ static const char *const tree_runs[] = {
 };
 #define NR_TREE_RUNS (sizeof tree_runs / sizeof *tree_runs)
 
+/* A program of `script` is saved, and a copy of it does each run, twice over: behind a reset `look`
+ * says what it said first, which *want gets, and `ask`, unless it is NULL, `answer`. */
+static struct hl_snapshot *resets_after(struct shell *s, const char *script, const char *look,
+					const char *const *runs, size_t nr, char want[256],
+					const char *ask, const char *answer)
+{
+	struct hl_error *err = NULL;
+	struct hl_sandbox *sb;
+
+	shell_new(s);
+	hl_config_free(s->cfg);
+	s->cfg = CONFIG("dash", "-c", script);
+	hl_config_set_stdio(s->cfg, s->in[0], s->out[1], 2);
+	struct hl_snapshot *snap = shell_snapshot(s);
+	hl_config_set_resettable(s->cfg, true);
+	CHECK(hl_sandbox_restore(s->cfg, snap, &sb, &err) == 0, "%s", hl_error_text(err));
+	CHECK(write(s->in[1], look, strlen(look)) > 0, "write");
+	read_line(s->out[0], want, 256);
+	for (size_t i = 0; i < 2 * nr; i++) {
+		CHECK(hl_sandbox_reset(sb, &err) == 0, "%s", hl_error_text(err));
+		shell_ask(s, runs[i % nr], "7\n");
+		CHECK(hl_sandbox_reset(sb, &err) == 0, "%s: %s", runs[i % nr], hl_error_text(err));
+		shell_ask(s, look, want);
+		if (ask)
+			shell_ask(s, ask, answer);
+	}
+	hl_sandbox_free(sb);
+	return snap;
+}
+
 /* However a run has moved, made or removed directories in memory, a reset finds them in place. */
 static void resets_of_directories(void)
 {
 	struct shell s;
-	struct hl_error *err = NULL;
-	struct hl_sandbox *sb;
 	char want[256];
+	struct hl_snapshot *snap =
+	    resets_after(&s, tree_script, tree_look, tree_runs, NR_TREE_RUNS, want,
+			 "ls -d /dev/made 2>/dev/null; cat /dev/shm/one/two/three/deep\n", "y\n");
 
-	shell_new(&s);
-	hl_config_free(s.cfg);
-	s.cfg = CONFIG("dash", "-c", tree_script);
-	hl_config_set_stdio(s.cfg, s.in[0], s.out[1], 2);
-	struct hl_snapshot *snap = shell_snapshot(&s);
-	hl_config_set_resettable(s.cfg, true);
-	CHECK(hl_sandbox_restore(s.cfg, snap, &sb, &err) == 0, "%s", hl_error_text(err));
-	CHECK(write(s.in[1], tree_look, strlen(tree_look)) > 0, "write");
-	read_line(s.out[0], want, sizeof want);
-	for (size_t i = 0; i < 2 * NR_TREE_RUNS; i++) {
-		CHECK(hl_sandbox_reset(sb, &err) == 0, "%s", hl_error_text(err));
-		shell_ask(&s, tree_runs[i % NR_TREE_RUNS], "7\n");
-		CHECK(hl_sandbox_reset(sb, &err) == 0, "%s: %s", tree_runs[i % NR_TREE_RUNS],
-		      hl_error_text(err));
-		shell_ask(&s, tree_look, want);
-		shell_ask(&s, "ls -d /dev/made 2>/dev/null; cat /dev/shm/one/two/three/deep\n",
-			  "y\n");
-	}
-	hl_sandbox_free(sb);
 	hl_snapshot_close(snap);
 	shell_free(&s);
 }
@@ -838,24 +850,9 @@ static void resets_of_mounts_of(const char *script)
 	struct hl_error *err = NULL;
 	struct hl_sandbox *sb;
 	char want[256];
+	struct hl_snapshot *snap =
+	    resets_after(&s, script, mounts_look, mounts_runs, NR_MOUNTS_RUNS, want, NULL, NULL);
 
-	shell_new(&s);
-	hl_config_free(s.cfg);
-	s.cfg = CONFIG("dash", "-c", script);
-	hl_config_set_stdio(s.cfg, s.in[0], s.out[1], 2);
-	struct hl_snapshot *snap = shell_snapshot(&s);
-	hl_config_set_resettable(s.cfg, true);
-	CHECK(hl_sandbox_restore(s.cfg, snap, &sb, &err) == 0, "%s", hl_error_text(err));
-	CHECK(write(s.in[1], mounts_look, strlen(mounts_look)) > 0, "write");
-	read_line(s.out[0], want, sizeof want);
-	for (size_t i = 0; i < 2 * NR_MOUNTS_RUNS; i++) {
-		CHECK(hl_sandbox_reset(sb, &err) == 0, "%s", hl_error_text(err));
-		shell_ask(&s, mounts_runs[i % NR_MOUNTS_RUNS], "7\n");
-		CHECK(hl_sandbox_reset(sb, &err) == 0, "%s: %s", mounts_runs[i % NR_MOUNTS_RUNS],
-		      hl_error_text(err));
-		shell_ask(&s, mounts_look, want);
-	}
-	hl_sandbox_free(sb);
 	struct hl_pool *pool;
 	CHECK(hl_pool_new(s.cfg, snap, 1, &pool, &err) == 0, "%s", hl_error_text(err));
 	for (size_t i = 0; i < NR_MOUNTS_RUNS; i++) {
