@@ -172,19 +172,32 @@ int sigpending_take(struct sigpending *p, ksigset_t set, siginfo_t *si, struct p
 	return sig;
 }
 
-int sigpending_take_synchronous(struct sigpending *p, ksigset_t set, siginfo_t *si)
+static struct sigqueue *find_synchronous(const struct sigpending *p, ksigset_t set)
 {
 	struct sigqueue *q;
 
 	if (!(p->set & set & SIGSET_SYNCHRONOUS))
-		return 0;
+		return NULL;
 	list_for_each (q, &p->queue, node) {
 		if (q->info.si_code > SI_USER &&
-		    SIGBIT(q->info.si_signo) & set & SIGSET_SYNCHRONOUS) {
-			int sig = q->info.si_signo;
-			entry_take(q, si);
-			return sig;
-		}
+		    SIGBIT(q->info.si_signo) & set & SIGSET_SYNCHRONOUS)
+			return q;
 	}
-	return 0;
+	return NULL;
+}
+
+bool sigpending_has_synchronous(const struct sigpending *p, ksigset_t set)
+{
+	return find_synchronous(p, set) != NULL;
+}
+
+int sigpending_take_synchronous(struct sigpending *p, ksigset_t set, siginfo_t *si)
+{
+	struct sigqueue *q = find_synchronous(p, set);
+
+	if (!q)
+		return 0;
+	int sig = q->info.si_signo;
+	entry_take(q, si);
+	return sig;
 }

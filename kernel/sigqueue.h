@@ -49,5 +49,6 @@ uint64_t sigqueue_count(struct sandbox *sb, uid_t uid);
 int sigpending_take(struct sigpending *p, ksigset_t set, siginfo_t *si, struct posix_timer **timer);
 /* The first signal that a fault of the thread's own raised, whatever its number. */
 int sigpending_take_synchronous(struct sigpending *p, ksigset_t set, siginfo_t *si);
+bool sigpending_has_synchronous(const struct sigpending *p, ksigset_t set);
 
 #endif

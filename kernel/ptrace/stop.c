@@ -11,6 +11,7 @@
 #include "kernel/process.h"
 #include "kernel/ptrace/step.h"
 #include "kernel/sandbox.h"
+#include "kernel/sigqueue.h"
 
 #define SYSCALL_GOOD 0x80 /* PTRACE_O_TRACESYSGOOD: beside SIGTRAP in the code of a stop */
 
@@ -69,6 +70,14 @@ bool ptrace_signal(struct task *t, const siginfo_t *si)
 	return true;
 }
 
+/* A debugger outside learns of a breakpoint that a thread has run into at that thread's next stop,
+ * and puts it back before the breakpoint. Were that stop the one that it asked for, it might take
+ * the breakpoint out meanwhile, and the thread would go on within an instruction. */
+static bool breakpoint_comes_first(const struct task *t)
+{
+	return t->tracee->debugger && sigpending_has_synchronous(&t->pending, ~t->blocked);
+}
+
 /* A seized thread tells of a group stop and of its end, any other of the stop alone, with no
  * siginfo. */
 bool ptrace_stops(struct task *t)
@@ -76,7 +85,8 @@ bool ptrace_stops(struct task *t)
 	struct tracee *tr = t->tracee;
 	const struct process *p = t->process;
 
-	if (!task_traced(t) || !(tr->stop_due || tr->notice_due) || tr->stage == TRACE_SIGNAL)
+	if (!task_traced(t) || !(tr->stop_due || tr->notice_due) || tr->stage == TRACE_SIGNAL ||
+	    breakpoint_comes_first(t))
 		return false;
 	int sig = p->stop_requested ? p->stop_sig : tr->seized ? SIGTRAP : SIGSTOP;
 	int code = tr->seized ? sig | PTRACE_EVENT_STOP << 8 : sig;

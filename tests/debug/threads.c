@@ -4,8 +4,10 @@
 #include <immintrin.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,6 +38,34 @@ void in_threads(void)
 		abort();
 	pthread_join(a, NULL);
 	pthread_join(b, NULL);
+}
+
+#define STORM_THREADS 4
+#define STORM_CALLS   40
+static atomic_int sum;
+
+static void *storm_thread(void *arg)
+{
+	pthread_barrier_wait(&both);
+	for (int i = 1; i <= STORM_CALLS; i++)
+		sum += add(i, 1);
+	return NULL;
+}
+
+/* Threads that run into the same breakpoint at one time. */
+static int storm(void)
+{
+	pthread_t t[STORM_THREADS];
+
+	pthread_barrier_init(&both, NULL, STORM_THREADS);
+	for (int i = 0; i < STORM_THREADS; i++) {
+		if (pthread_create(&t[i], NULL, storm_thread, NULL))
+			abort();
+	}
+	for (int i = 0; i < STORM_THREADS; i++)
+		pthread_join(t[i], NULL);
+	printf("sum %d\n", sum);
+	return 0;
 }
 
 void registers_set(void)
@@ -100,6 +130,8 @@ static void crash_beside_a_thread(void)
 
 int main(int argc, char **argv)
 {
+	if (argc > 1 && !strcmp(argv[1], "storm"))
+		return storm();
 	signal(SIGUSR1, on_signal);
 	if (argc > 2)
 		crash_beside_a_thread();
