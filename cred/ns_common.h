@@ -5,9 +5,8 @@
  *
  * A namespace is embedded in what it isolates: mnt_namespace (fs/mount.h), ipc_namespace
  * (ipc/ipc.h), net (net/net.h), pid_namespace (kernel/pid.h), uts_namespace (kernel/uts.h),
- * user_namespace (cred/user_ns.h). The others are this struct alone: one of control groups has the
- * group that it was made in as its root, which is the one that a sandbox shows; of time there is
- * one in a sandbox.
+ * time_namespace (kernel/time_ns.h), user_namespace (cred/user_ns.h). One of control groups is this
+ * struct alone: its root is the group that it was made in, which is the one that a sandbox shows.
  */
 #ifndef HL_CRED_NS_COMMON_H
 #define HL_CRED_NS_COMMON_H

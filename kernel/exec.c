@@ -20,6 +20,7 @@
 #include "kernel/fdtable.h"
 #include "kernel/fork.h"
 #include "kernel/futex.h"
+#include "kernel/nsproxy.h"
 #include "kernel/process.h"
 #include "kernel/ptrace/stop.h"
 #include "kernel/rseq_cpu.h"
@@ -33,6 +34,7 @@ struct exec_parts {
 	struct exec_image image;
 	struct fdtable *files;   /* own copy when the table was shared */
 	struct sighand *sighand; /* likewise */
+	struct nsproxy *nsproxy; /* with another time namespace, when it is to have that */
 };
 
 static void parts_free(struct exec_parts *parts)
@@ -42,6 +44,7 @@ static void parts_free(struct exec_parts *parts)
 		fdtable_put(parts->files, NULL);
 	if (parts->sighand)
 		sighand_put(parts->sighand);
+	nsproxy_put(parts->nsproxy);
 }
 
 static int take_own_copies(struct task *t, struct exec_parts *parts)
@@ -58,7 +61,10 @@ static int take_own_copies(struct task *t, struct exec_parts *parts)
 		if (!parts->sighand)
 			return -ENOMEM;
 	}
-	return 0;
+	if (t->nsproxy->time_for_children == nsproxy_time(t->nsproxy))
+		return 0;
+	parts->nsproxy = nsproxy_get(t->nsproxy);
+	return nsproxy_enter_time(t->sb, &parts->nsproxy);
 }
 
 /* All other threads end; the caller then is the leader and has its tid (execve(2), "Effect on
@@ -148,6 +154,8 @@ static void switch_tables(struct task *t, struct exec_parts *parts)
 		fdtable_put(files, &c);
 	if (parts->sighand)
 		sighand_put(sighand);
+	if (parts->nsproxy)
+		nsproxy_set(t, parts->nsproxy);
 	fd_close_on_exec(t->files, &c);
 }
 
@@ -251,6 +259,7 @@ int task_exec(struct task *t, struct file *exe, const char *filename, char *cons
 		.fd_path_inaccessible = fd_path_inaccessible,
 		.stack_limit = process_rlimit(t->process, RLIMIT_STACK),
 		.random = { &t->random, t->process->personality & ADDR_NO_RANDOMIZE },
+		.clocks_moved = &t->nsproxy->time_for_children->ns != t->sb->nsproxy->ns[NS_TIME],
 		.fs_shared = fs_is_shared(t) || tracer_unprivileged(t),
 	};
 	if (err)

@@ -25,6 +25,7 @@
 #include "kernel/rseq.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
+#include "loader/vdso.h"
 #include "mm/access.h"
 #include "mm/fork.h"
 #include "util/ref.h"
@@ -184,15 +185,24 @@ static int check_flags(const struct clone_request *rq)
 	return 0;
 }
 
+static int copy_mm(struct task *t, struct task *child)
+{
+	struct cpu_regs regs = { 0 };
+
+	t->sb->platform->regs_get(t->context, &regs);
+	int err =
+	    mm_fork(t->mm, (const gva_t[FORK_HINTS]){ GVA(regs_sp(&regs)), GVA(regs_tls(&regs)) },
+		    &child->mm);
+	/* the clocks that the page shows are no more its own */
+	if (!err && child->nsproxy->ns[NS_TIME] != t->nsproxy->ns[NS_TIME])
+		err = vdso_leave_clocks(child->mm);
+	return err;
+}
+
 static int share_mm(struct task *t, struct task *child, uint64_t flags)
 {
-	if (!(flags & CLONE_VM)) {
-		struct cpu_regs regs = { 0 };
-		t->sb->platform->regs_get(t->context, &regs);
-		return mm_fork(
-		    t->mm, (const gva_t[FORK_HINTS]){ GVA(regs_sp(&regs)), GVA(regs_tls(&regs)) },
-		    &child->mm);
-	}
+	if (!(flags & CLONE_VM))
+		return copy_mm(t, child);
 	child->mm = mm_get(t->mm);
 	return 0;
 }
@@ -293,6 +303,8 @@ static int share(struct task *t, struct task *child, uint64_t flags)
 	err = nsproxy_clone(t, child->cred, flags, child->fs, &child->nsproxy);
 	if (!err && flags & CLONE_NEWPID)
 		err = nsproxy_enter(&child->nsproxy, &child->pid->ns->ns);
+	if (!err && !(flags & CLONE_VM))
+		err = nsproxy_enter_time(t->sb, &child->nsproxy);
 	if (!err && flags & CLONE_SYSVSEM) {
 		child->sem_undo = sem_undo_share(nsproxy_ipc(t->nsproxy), &t->sem_undo);
 		err = child->sem_undo ? 0 : -ENOMEM;

@@ -55,9 +55,13 @@ static struct ns_common *first_net(struct sandbox *sb)
 
 static struct ns_common *first_of(enum ns_kind kind, struct sandbox *sb)
 {
+	struct time_namespace *time;
 	struct uts_namespace *uts;
 
 	switch (kind) {
+	case NS_TIME:
+		time = time_ns_new(sb, NULL, sb->vfs->user_ns);
+		return time ? &time->ns : NULL;
 	case NS_MNT: return first_mounts(sb);
 	case NS_UTS: uts = uts_ns_new(sb); return uts ? &uts->ns : NULL;
 	case NS_IPC: return first_ipc(sb);
@@ -65,6 +69,16 @@ static struct ns_common *first_of(enum ns_kind kind, struct sandbox *sb)
 	case NS_PID: return ns_get(&sb->pid_ns->ns);
 	default: return ns_new(kind, sb->vfs->ns_numbers, sb->vfs->user_ns);
 	}
+}
+
+static void set_time_for_children(struct nsproxy *p, struct time_namespace *ns)
+{
+	struct time_namespace *old = p->time_for_children;
+
+	p->time_for_children = ns;
+	ns_get(&ns->ns);
+	if (old)
+		ns_put(&old->ns);
 }
 
 struct nsproxy *nsproxy_new(struct sandbox *sb)
@@ -83,6 +97,7 @@ struct nsproxy *nsproxy_new(struct sandbox *sb)
 			return NULL;
 		}
 	}
+	set_time_for_children(p, nsproxy_time(p));
 	return p;
 }
 
@@ -98,6 +113,8 @@ void nsproxy_put(struct nsproxy *p)
 		return;
 	for (enum ns_kind kind = 0; kind < NR_NS_KINDS; kind++)
 		ns_put(p->ns[kind]);
+	if (p->time_for_children)
+		ns_put(&p->time_for_children->ns);
 	free(p);
 }
 
@@ -112,6 +129,7 @@ static struct nsproxy *nsproxy_copy(const struct nsproxy *old)
 		if (old->ns[kind])
 			p->ns[kind] = ns_get(old->ns[kind]);
 	}
+	set_time_for_children(p, old->time_for_children);
 	return p;
 }
 
@@ -156,6 +174,19 @@ static int copy_cgroup(struct nsproxy *p, struct ns_numbers *numbers, const stru
 	return ns ? replace(p, ns) : -ENOMEM;
 }
 
+/* For the children. */
+static int copy_time(struct nsproxy *p, struct sandbox *sb, const struct cred *cred)
+{
+	struct time_namespace *ns = time_ns_new(sb, p->time_for_children, cred->user_ns);
+
+	if (!ns)
+		return -ENOMEM;
+	set_time_for_children(p, ns);
+	int err = ns_count(&ns->ns);
+	ns_put(&ns->ns);
+	return err;
+}
+
 static int copy_mnt(struct nsproxy *p, const struct cred *cred, struct fs_struct *fs)
 {
 	struct mnt_namespace *mnt;
@@ -189,14 +220,12 @@ int nsproxy_new_pids(struct task *t, const struct cred *cred, uint64_t flags,
 int nsproxy_clone(struct task *t, const struct cred *cred, uint64_t flags, struct fs_struct *fs,
 		  struct nsproxy **out)
 {
-	const uint64_t known =
-	    CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_NEWNS;
 	const uint64_t asked = flags & CLONE_NAMESPACES & ~(uint64_t)(CLONE_NEWUSER | CLONE_NEWPID);
 	int err = 0;
 
 	if (asked && !cred_own_capable(cred, CAP_SYS_ADMIN))
 		return -EPERM;
-	if (asked & ~known || (flags & CLONE_NEWIPC && flags & CLONE_SYSVSEM))
+	if (flags & CLONE_NEWIPC && flags & CLONE_SYSVSEM)
 		return -EINVAL;
 	if (!asked) {
 		*out = nsproxy_get(t->nsproxy);
@@ -213,6 +242,8 @@ int nsproxy_clone(struct task *t, const struct cred *cred, uint64_t flags, struc
 		err = copy_net(p, cred);
 	if (!err && flags & CLONE_NEWCGROUP)
 		err = copy_cgroup(p, t->sb->vfs->ns_numbers, cred);
+	if (!err && flags & CLONE_NEWTIME)
+		err = copy_time(p, t->sb, cred);
 	if (!err && flags & CLONE_NEWNS)
 		err = copy_mnt(p, cred, fs);
 	if (err)
@@ -239,7 +270,34 @@ struct nsproxy *nsproxy_with(const struct nsproxy *old, struct ns_common *ns)
 		return NULL;
 	ns_put(p->ns[ns->kind]);
 	p->ns[ns->kind] = ns_get(ns);
+	if (ns->kind == NS_TIME)
+		set_time_for_children(p, nsproxy_time(p));
 	return p;
+}
+
+struct nsproxy *nsproxy_with_children_time(const struct nsproxy *old, struct ns_common *ns)
+{
+	struct nsproxy *p = nsproxy_copy(old);
+
+	if (p)
+		set_time_for_children(p, container_of(ns, struct time_namespace, ns));
+	return p;
+}
+
+int nsproxy_enter_time(struct sandbox *sb, struct nsproxy **p)
+{
+	struct nsproxy *old = *p;
+	struct time_namespace *time = old->time_for_children;
+
+	if (time == nsproxy_time(old))
+		return 0;
+	struct nsproxy *next = nsproxy_with(old, &time->ns);
+	if (!next)
+		return -ENOMEM;
+	time_ns_join(sb, time);
+	nsproxy_put(old);
+	*p = next;
+	return 0;
 }
 
 /* References to what the tasks of a sandbox have, some more than once; *n of them. */

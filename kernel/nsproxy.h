@@ -12,6 +12,7 @@
 #include "fs/mount.h"
 #include "ipc/ipc.h"
 #include "kernel/pid.h"
+#include "kernel/time_ns.h"
 #include "kernel/uts.h"
 #include "net/namespace.h"
 #include "util/ref.h"
@@ -32,6 +33,8 @@ struct nsproxy {
 	/* References. NS_PID is the one that children are born in, a task's own is that of its pid
 	 * (task_pid_ns). NS_USER is NULL. */
 	struct ns_common *ns[NR_NS_KINDS];
+	/* A reference: the one that children are in, and the task when it executes a program. */
+	struct time_namespace *time_for_children;
 };
 
 /* The first set of a sandbox: a namespace of each kind, pid_ns among them. NULL: no memory. */
@@ -40,16 +43,22 @@ struct nsproxy *nsproxy_get(struct nsproxy *p);
 void nsproxy_put(struct nsproxy *p);
 /* For a child: the same set, or one with new namespaces where `flags` (clone(2)) ask for them.
  * These belong to the user namespace of `cred`, the child's. `fs` is the child's own: of new
- * mounts its root and working directory become part, once nothing can fail any more. -EINVAL: of
- * kinds of which there is only one. -EPERM, -ENOSPC. */
+ * mounts its root and working directory become part, once nothing can fail any more. -EINVAL: with
+ * flags that exclude each other. -EPERM, -ENOSPC. */
 int nsproxy_clone(struct task *t, const struct cred *cred, uint64_t flags, struct fs_struct *fs,
 		  struct nsproxy **out);
 /* The namespace of pids that a child is born in: the set's own, or with CLONE_NEWPID a new one,
  * which belongs to the users of `cred`. A reference. As nsproxy_clone. */
 int nsproxy_new_pids(struct task *t, const struct cred *cred, uint64_t flags,
 		     struct pid_namespace **out);
-/* A set that has `ns` in place of the one of its kind, one reference. NULL: no memory. */
+/* A set that has `ns` in place of the one of its kind, of the children as well, one reference.
+ * NULL: no memory. */
 struct nsproxy *nsproxy_with(const struct nsproxy *old, struct ns_common *ns);
+/* The same for the time namespace of the children alone. */
+struct nsproxy *nsproxy_with_children_time(const struct nsproxy *old, struct ns_common *ns);
+/* Whoever gets *p is a child, or executes a program: *p becomes a set whose time namespace is that
+ * of the children. -ENOMEM: *p is as before. */
+int nsproxy_enter_time(struct sandbox *sb, struct nsproxy **p);
 /* Owner: takes the reference over. */
 void nsproxy_set(struct task *t, struct nsproxy *p);
 
@@ -75,6 +84,11 @@ static inline struct ipc_namespace *nsproxy_ipc(const struct nsproxy *p)
 static inline struct net *nsproxy_net(const struct nsproxy *p)
 {
 	return net_of(p->ns[NS_NET]);
+}
+
+static inline struct time_namespace *nsproxy_time(const struct nsproxy *p)
+{
+	return container_of(p->ns[NS_TIME], struct time_namespace, ns);
 }
 
 static inline struct uts_namespace *nsproxy_uts(const struct nsproxy *p)

@@ -17,6 +17,7 @@
 #include "kernel/sandbox.h"
 #include "kernel/sigqueue.h"
 #include "kernel/task.h"
+#include "kernel/time_ns.h"
 #include "kernel/timer.h"
 #include "util/codec.h"
 #include "util/time.h"
@@ -362,7 +363,8 @@ static void get(struct posix_timer *pt, uint64_t used, struct timer_setting *out
 		out->value = none ? 0 : 1; /* due: it has not run yet */
 }
 
-static int set(struct posix_timer *pt, uint64_t used, bool abs, const struct timer_setting *new)
+static int set(struct posix_timer *pt, const struct task *t, uint64_t used, bool abs,
+	       const struct timer_setting *new)
 {
 	disarm(pt);
 	sigqueue_unqueue(pt->entry);
@@ -376,14 +378,16 @@ static int set(struct posix_timer *pt, uint64_t used, bool abs, const struct tim
 	pt->interval = new->interval;
 	pt->kt.clock = ktimer_clock(pt->rq.clock, abs);
 	uint64_t now = clock_now(pt, used);
-	uint64_t at = abs ? to_base(pt, new->value) : timer_after(now, new->value);
+	uint64_t named = task_time_to_sandbox(t, pt->rq.clock, new->value);
+	uint64_t at = abs ? to_base(pt, named) : timer_after(now, new->value);
 	arm(pt, at ? at : 1);
 	return 0;
 }
 
-int posix_timer_set(struct process *p, int id, bool abs, const struct timer_setting *new,
+int posix_timer_set(struct task *t, int id, bool abs, const struct timer_setting *new,
 		    struct timer_setting *old)
 {
+	struct process *p = t->process;
 	uint64_t used;
 
 	sandbox_lock(p->sb);
@@ -391,7 +395,7 @@ int posix_timer_set(struct process *p, int id, bool abs, const struct timer_sett
 	int err = pt ? 0 : -EINVAL;
 	if (pt) {
 		get(pt, used, old);
-		err = set(pt, used, abs, new);
+		err = set(pt, t, used, abs, new);
 	}
 	sandbox_unlock(p->sb);
 	return err;

@@ -72,8 +72,8 @@ struct posix_timer_request {
 /* The timer's id, -EAGAIN, -ENOMEM. */
 int posix_timer_create(struct task *t, const struct posix_timer_request *rq);
 /* 0 or -EINVAL: no such timer; -EAGAIN; -ESRCH: whose CPU time it counted is gone. `abs`:
- * new->value is a point in time of the timer's clock. */
-int posix_timer_set(struct process *p, int id, bool abs, const struct timer_setting *new,
+ * new->value is a point in time of the timer's clock, as the task reads that. */
+int posix_timer_set(struct task *t, int id, bool abs, const struct timer_setting *new,
 		    struct timer_setting *old);
 int posix_timer_get(struct process *p, int id, struct timer_setting *out);
 int posix_timer_overrun(struct process *p, int id);

@@ -22,6 +22,7 @@
 #include "fs/saved.h"
 #include "kernel/ktimer.h"
 #include "kernel/sandbox.h"
+#include "kernel/time_ns.h"
 #include "mm/access.h"
 #include "util/time.h"
 
@@ -389,7 +390,7 @@ int timerfd_new(struct caller *c, struct sandbox *sb, clockid_t clock, int flags
 	return 0;
 }
 
-static int set(struct timerfd *tf, int flags, const struct timer_setting *new)
+static int set(struct timerfd *tf, const struct task *t, int flags, const struct timer_setting *new)
 {
 	bool absolute = flags & TFD_TIMER_ABSTIME, canceled = tf->canceled;
 
@@ -400,7 +401,8 @@ static int set(struct timerfd *tf, int flags, const struct timer_setting *new)
 	tf->ticks = 0;
 	tf->interval = new->interval;
 	if (new->value) {
-		arm(tf, absolute ? new->value : timer_after(now_of(tf), new->value));
+		arm(tf, absolute ? task_time_to_sandbox(t, tf->clock, new->value)
+				 : timer_after(now_of(tf), new->value));
 		tf->canceled = false;
 		if (canceled)
 			return -ECANCELED;
@@ -427,7 +429,7 @@ int timerfd_set(struct file *f, struct caller *c, int flags, const struct timer_
 	ktimer_watch_clock(tf->sb, &tf->kt, cancels ? clock_set : NULL);
 	if (!cancels)
 		tf->canceled = false;
-	err = set(tf, flags, new);
+	err = set(tf, c->task, flags, new);
 	timerfd_unlock(tf);
 	return err;
 }

@@ -206,7 +206,7 @@ static int build_mm(struct exec *x, struct exec_image *out)
 	if (!err)
 		err = set_brk(x, &program);
 	if (!err && rq->mem->vdso)
-		err = vdso_map(x->mm);
+		err = vdso_map(x->mm, rq->clocks_moved);
 	if (err)
 		return err;
 	const struct stack_args args = {

@@ -40,6 +40,8 @@ struct exec_request {
 	/* RLIMIT_STACK; bounds argv+envp to a quarter, at least 128 KiB: -E2BIG */
 	uint64_t stack_limit;
 	struct exec_random random;
+	/* its clocks are not those of the sandbox: the vDSO asks for them */
+	bool clocks_moved;
 	/* another process has the caller's fs_struct: the program gains no rights */
 	bool fs_shared;
 };

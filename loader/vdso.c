@@ -37,7 +37,7 @@ extern const char vdso_image_end[] __attribute__((visibility("hidden")));
 #define RETRY_NS 1000000u
 
 struct vdso_clock {
-	struct pagesource *pages; /* data page, image */
+	struct pagesource *pages; /* data page, image, data page without lines */
 	uint64_t image_len;
 
 	struct mutex lock;
@@ -161,6 +161,12 @@ static void init_lock(struct vdso_clock *vc)
 	cond_init(&vc->wake);
 }
 
+/* Where the data page without lines is in the source. */
+static uint64_t asking_offset(const struct vdso_clock *vc)
+{
+	return PAGE_SIZE + vc->image_len;
+}
+
 int vdso_clock_create(struct mm_host *h)
 {
 	uint64_t len = PAGE_UP((uint64_t)(vdso_image_end - vdso_image_start));
@@ -171,9 +177,10 @@ int vdso_clock_create(struct mm_host *h)
 
 	if (!vc)
 		return -ENOMEM;
-	err = shmem_create(h->arena, PAGE_SIZE + len, &vc->pages);
+	vc->image_len = len;
+	err = shmem_create(h->arena, asking_offset(vc) + PAGE_SIZE, &vc->pages);
 	if (!err)
-		err = vc->pages->ops->get(vc->pages, 0, PAGE_SIZE + len, true, &run);
+		err = vc->pages->ops->get(vc->pages, 0, asking_offset(vc) + PAGE_SIZE, true, &run);
 	if (err) {
 		if (vc->pages)
 			vc->pages->ops->unref(vc->pages);
@@ -183,7 +190,8 @@ int vdso_clock_create(struct mm_host *h)
 	pages = memfile_ptr(run.mf, run.off, run.len);
 	memcpy(pages + PAGE_SIZE, vdso_image_start, (size_t)(vdso_image_end - vdso_image_start));
 	clock_page_init(&vc->page, h->clock, (struct vdso_data *)pages);
-	vc->image_len = len;
+	/* what there is now is constant */
+	memcpy(pages + asking_offset(vc), pages, sizeof(struct vdso_data));
 	init_lock(vc);
 	h->vdso = vc;
 	return 0;
@@ -207,7 +215,7 @@ void vdso_clock_destroy(struct vdso_clock *vc)
 
 struct pagesource *vdso_pages(struct vdso_clock *vc, uint64_t *len)
 {
-	*len = PAGE_SIZE + vc->image_len;
+	*len = asking_offset(vc) + PAGE_SIZE;
 	return vc->pages;
 }
 
@@ -228,7 +236,7 @@ static int64_t map_part(struct mm *mm, gva_t addr, uint64_t off, uint64_t len, u
 	return mm_mmap(mm, &a);
 }
 
-int vdso_map(struct mm *mm)
+int vdso_map(struct mm *mm, bool ask)
 {
 	struct vdso_clock *vc = mm->host->vdso;
 	const struct mmap_args room = {
@@ -239,7 +247,7 @@ int vdso_map(struct mm *mm)
 
 	if (at < 0)
 		return (int)at;
-	r = map_part(mm, GVA(at), 0, PAGE_SIZE, PROT_READ, "[vvar]");
+	r = map_part(mm, GVA(at), ask ? asking_offset(vc) : 0, PAGE_SIZE, PROT_READ, "[vvar]");
 	if (r >= 0)
 		r = map_part(mm, GVA(at + PAGE_SIZE), PAGE_SIZE, vc->image_len,
 			     PROT_READ | PROT_EXEC, "[vdso]");
@@ -251,4 +259,28 @@ int vdso_map(struct mm *mm)
 		vc->term = clock_page_update(&vc->page);
 	mutex_unlock(&vc->lock);
 	return 0;
+}
+
+static gva_t data_page_of(struct mm *mm)
+{
+	gva_t at = GVA_NULL;
+
+	rwlock_rdlock(&mm->lock);
+	for (struct vma *v = vma_first(mm); v && !at.v; v = vma_next(v)) {
+		if (v->source == mm->host->vdso->pages && v->offset == 0)
+			at = v->start;
+	}
+	rwlock_unlock(&mm->lock);
+	return at;
+}
+
+int vdso_leave_clocks(struct mm *mm)
+{
+	struct vdso_clock *vc = mm->host->vdso;
+	gva_t at = vc ? data_page_of(mm) : GVA_NULL;
+
+	if (!at.v)
+		return 0;
+	int64_t r = map_part(mm, at, asking_offset(vc), PAGE_SIZE, PROT_READ, "[vvar]");
+	return r < 0 ? -ENOMEM : 0;
 }

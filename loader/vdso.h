@@ -4,6 +4,7 @@
 #ifndef HL_LOADER_VDSO_H
 #define HL_LOADER_VDSO_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -27,9 +28,14 @@ int vdso_clock_gettime(struct vdso_clock *vc, clockid_t clock, struct timespec *
 /* From now on the first reader starts the thread that renews the page in time. Without it the
  * readers' system calls alone do. */
 void vdso_clock_keep(struct vdso_clock *vc);
-/* What they are mapped from, borrowed: the data page, and `*len` bytes in all. */
+/* What they are mapped from, borrowed, `*len` bytes in all: the data page, the image, and a data
+ * page without lines, with which the vDSO makes a system call for every clock. */
 struct pagesource *vdso_pages(struct vdso_clock *vc, uint64_t *len);
-/* Maps image and data into `mm` and sets mm->vdso_base; AT_SYSINFO_EHDR is that address. */
-int vdso_map(struct mm *mm);
+/* Maps image and data into `mm` and sets mm->vdso_base; AT_SYSINFO_EHDR is that address. `ask`: the
+ * data page without lines. */
+int vdso_map(struct mm *mm, bool ask);
+/* The data page of `mm`, wherever it is mapped now, is the one without lines from now on: for who
+ * is in a time namespace of its own. -ENOMEM. */
+int vdso_leave_clocks(struct mm *mm);
 
 #endif

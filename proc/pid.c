@@ -478,6 +478,8 @@ static const struct pseudo_entry pid_entries[] = {
 	FILE("mountstats", 0400, .show = proc_show_mountstats, .poll = proc_poll_mounts,
 	     .may_open = may_open_fs, .gone = GONE_SAME),
 	DIRECTORY("task", 0555, tasks_dir),
+	FILE("timens_offsets", 0644, .show = proc_show_timens, .store_by = proc_store_timens,
+	     .again = true),
 	SHOW("timers", proc_show_timers),
 	FILE("timerslack_ns", 0666, .show = proc_show_timerslack, .store = proc_store_timerslack),
 };

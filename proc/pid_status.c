@@ -17,6 +17,7 @@
 #include "kernel/sandbox.h"
 #include "kernel/sigqueue.h"
 #include "kernel/task.h"
+#include "kernel/time_ns.h"
 #include "kernel/tty/tty.h"
 #include "mm/usage.h"
 #include "proc/proc.h"
@@ -155,7 +156,9 @@ static bool view_take(struct pseudo_node *n, struct caller *c, struct view *v)
 		v->threads = p->nr_tasks + (p->leader ? 0 : 1);
 		v->exit_signal = p->exit_signal;
 		v->exit_code = p->exit_code;
-		v->start_ticks = p->start_time_ns / NSEC_PER_TICK;
+		v->start_ticks =
+		    (p->start_time_ns + (uint64_t)task_clock_ahead(c->task, CLOCK_BOOTTIME)) /
+		    NSEC_PER_TICK;
 		v->state = state_of(p, n->pid->task);
 		v->did_exec = p->did_exec;
 		v->dumping = p->core;

@@ -92,6 +92,11 @@ int proc_store_setgroups(struct pseudo_node *n, struct caller *c, const struct c
 			 char *text);
 int proc_may_open_setgroups(struct pseudo_node *n, struct caller *c, int flags);
 
+/* proc/ns.c */
+int proc_show_timens(struct pseudo_node *n, struct caller *c, struct text *out);
+int proc_store_timens(struct pseudo_node *n, struct caller *c, const struct cred *opener,
+		      char *text);
+
 /* proc/pid_settings.c */
 int proc_show_oom_score(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_oom_score_adj(struct pseudo_node *n, struct caller *c, struct text *out);

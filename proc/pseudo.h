@@ -33,7 +33,8 @@ struct pseudo_entry {
 	int (*show)(struct pseudo_node *n, struct caller *c, struct text *out);
 	/* S_IFREG: one write */
 	int (*store)(struct pseudo_node *n, struct caller *c, char *text);
-	/* the same where it matters who opened the file; a write at its beginning alone */
+	/* the same where it matters who opened the file; a write at its beginning alone. 0, or
+	 * how many bytes it took where those are not all */
 	int (*store_by)(struct pseudo_node *n, struct caller *c, const struct cred *opener,
 			char *text);
 	/* S_IFREG: as file_ops.read, of what is not all made at once */
@@ -60,6 +61,7 @@ struct pseudo_entry {
 	/* Is there such a name in `dir` now? NULL: always. */
 	bool (*present)(const struct pseudo_node *dir, const char *name);
 	enum pseudo_gone gone;
+	bool again;      /* store_by leaves the position at the beginning */
 	bool own;        /* its own process may use it, whoever it belongs to */
 	bool sealed;     /* who may write is a matter of the mode alone: no capability opens more */
 	bool immutable;  /* nobody writes there, root neither */

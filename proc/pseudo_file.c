@@ -79,18 +79,17 @@ static ssize_t pseudo_read(struct file *f, struct caller *c, struct uio *u, int6
 	return n;
 }
 
-/* Moves the position, as of a file that is written once. */
-static int store_by(struct file *f, struct caller *c, char *text, int64_t *pos)
+/* Moves the position, unless the file may be written again. */
+static int store_by(struct file *f, struct caller *c, char *text)
 {
 	struct pseudo_node *n = pseudo_file_of(f)->node;
 
 	mutex_lock(&f->pos_lock);
-	int64_t *at = pos ? pos : &f->pos;
-	int err = *at ? -EINVAL : 0;
+	int err = f->pos ? -EINVAL : 0;
 	if (!err)
 		err = n->entry->store_by(n, c, f->cred ? f->cred : c->cred, text);
-	if (!err)
-		*at = (int64_t)strlen(text);
+	if (!err && !n->entry->again)
+		f->pos = (int64_t)strlen(text);
 	mutex_unlock(&f->pos_lock);
 	return err;
 }
@@ -102,6 +101,8 @@ static ssize_t pseudo_write(struct file *f, struct caller *c, struct uio *u, int
 	size_t len = u->resid;
 	if (!n->entry->store && !n->entry->store_by)
 		return -EINVAL;
+	if (n->entry->store_by && pos)
+		return -ESPIPE; /* Linux's seq_files */
 	if (len >= sizeof buf)
 		return -EINVAL;
 	if (uio_take(u, buf, len) != len)
@@ -109,8 +110,8 @@ static ssize_t pseudo_write(struct file *f, struct caller *c, struct uio *u, int
 	buf[len] = '\0';
 	if (!pseudo_alive(n))
 		return -ESRCH;
-	int err = n->entry->store_by ? store_by(f, c, buf, pos) : n->entry->store(n, c, buf);
-	return err < 0 ? err : (ssize_t)len;
+	int err = n->entry->store_by ? store_by(f, c, buf) : n->entry->store(n, c, buf);
+	return err ? err : (ssize_t)len;
 }
 
 static int64_t pseudo_lseek(struct file *f, struct caller *c, int64_t off, int whence)

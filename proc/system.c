@@ -16,6 +16,7 @@
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
+#include "kernel/time_ns.h"
 #include "proc/proc.h"
 #include "util/time.h"
 
@@ -102,7 +103,9 @@ int proc_show_meminfo(struct pseudo_node *n, struct caller *c, struct text *out)
 
 int proc_show_uptime(struct pseudo_node *n, struct caller *c, struct text *out)
 {
-	uint64_t up = guest_clock_ns(&n->sb->clock, CLOCK_BOOTTIME) / NSEC_PER_TICK;
+	uint64_t up = (guest_clock_ns(&n->sb->clock, CLOCK_BOOTTIME) +
+		       (uint64_t)task_clock_ahead(c->task, CLOCK_BOOTTIME)) /
+		      NSEC_PER_TICK;
 	struct text host = { 0 };
 	int err = proc_show_host(&host, "/proc/uptime");
 	const char *idle = host.buf ? strchr(host.buf, ' ') : NULL;
@@ -157,16 +160,17 @@ static void put_total(struct text *out, const char *name)
 
 /* When the guest's machine was started, by its clocks: as far from the host's as its realtime is,
  * less what it has been up for longer. */
-static void put_boot_time(struct text *out, const struct guest_clock *gc)
+static void put_boot_time(struct text *out, const struct guest_clock *gc, const struct task *reader)
 {
 	static const char *const name = "btime ";
-	int64_t ahead =
-	    guest_clock_ahead(gc, CLOCK_REALTIME) - guest_clock_ahead(gc, CLOCK_BOOTTIME);
+	int64_t up_longer = task_clock_ahead(reader, CLOCK_BOOTTIME);
+	int64_t ahead = guest_clock_ahead(gc, CLOCK_REALTIME) -
+			guest_clock_ahead(gc, CLOCK_BOOTTIME) - up_longer;
 	struct text host = { 0 };
 
 	if (gc->steps) {
 		text_printf(out, "%s%ld\n", name,
-			    (gc->realtime - gc->boottime) / (int64_t)NSEC_PER_SEC);
+			    (gc->realtime - gc->boottime - up_longer) / (int64_t)NSEC_PER_SEC);
 		return;
 	}
 	proc_show_host_lines(&host, "/proc/stat", &name, 1);
@@ -229,7 +233,7 @@ int proc_show_system_stat(struct pseudo_node *n, struct caller *c, struct text *
 
 	put_total(out, "intr");
 	proc_show_host_lines(out, "/proc/stat", &ctxt, 1);
-	put_boot_time(out, &n->sb->clock);
+	put_boot_time(out, &n->sb->clock, c->task);
 	text_printf(out, "processes %d\nprocs_running %u\nprocs_blocked 0\n",
 		    pid_last(pseudo_pids(n)), running);
 	put_total(out, "softirq");

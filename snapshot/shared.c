@@ -209,8 +209,15 @@ static int load_map(struct loader *l, struct user_namespace *u, enum id_kind kin
 	return map && user_ns_set_map(u, kind, map) ? loader_damaged(l, "a map of ids") : 0;
 }
 
-/* Users, the names of a machine, System V objects, the mounts of a tree, an interface lo; one of
- * control groups has nothing; of other kinds there is only one. */
+static void time_save(struct saver *s, const struct time_namespace *ns)
+{
+	encode_signed(&s->out, ns->monotonic);
+	encode_signed(&s->out, ns->boottime);
+	encode(&s->out, ns->joined);
+}
+
+/* Users, the names of a machine, System V objects, the mounts of a tree, an interface lo, distances
+ * of clocks; one of control groups has nothing; of other kinds there is only one. */
 static int ns_save(struct saver *s, void *object)
 {
 	struct ns_common *ns = object;
@@ -232,6 +239,8 @@ static int ns_save(struct saver *s, void *object)
 		net_save(s, net_of(ns));
 	else if (ns->kind == NS_MNT)
 		encode(&s->out, mounts_namespace_number(s, mnt_ns_of(ns)));
+	else if (ns->kind == NS_TIME)
+		time_save(s, container_of(ns, struct time_namespace, ns));
 	return 0;
 }
 
@@ -308,6 +317,21 @@ static int load_ipc(struct loader *l, struct ns_common **out)
 	return err;
 }
 
+static int load_time(struct loader *l, struct user_namespace *owner, struct ns_common **out)
+{
+	struct sandbox *sb = l->sandbox;
+	struct time_namespace *ns = time_ns_new(sb, nsproxy_time(sb->nsproxy), owner);
+
+	if (!ns)
+		return -ENOMEM;
+	/* as far as any clock can be moved: half of the range */
+	ns->monotonic = decode_between(&l->in, -INT64_MAX, INT64_MAX / 2);
+	ns->boottime = decode_between(&l->in, -INT64_MAX, INT64_MAX / 2);
+	ns->joined = decode_bool(&l->in);
+	*out = &ns->ns;
+	return 0;
+}
+
 /* What was made before its owner was known belongs to the first users. A tree that no namespace of
  * a program's has is not counted. */
 static void set_owner(struct ns_common *ns, struct user_namespace *owner)
@@ -348,6 +372,7 @@ static int ns_load(struct loader *l, void **out)
 	case NS_IPC: err = load_ipc(l, &ns); break;
 	case NS_MNT: err = load_mnt(l, &ns); break;
 	case NS_NET: err = load_net(l, &ns); break;
+	case NS_TIME: err = load_time(l, owner, &ns); break;
 	case NS_CGROUP:
 		ns = ns_new(kind, sb->vfs->ns_numbers, owner);
 		err = ns ? 0 : -ENOMEM;
@@ -397,7 +422,7 @@ int uts_names_load(struct loader *l, struct decoder *in, struct uts_namespace *n
 }
 
 /* Of these kinds a set may have others than the sandbox's first ones. */
-static const enum ns_kind own_kinds[] = { NS_UTS, NS_IPC, NS_MNT, NS_NET, NS_CGROUP };
+static const enum ns_kind own_kinds[] = { NS_UTS, NS_IPC, NS_MNT, NS_NET, NS_CGROUP, NS_TIME };
 #define NR_OWN_KINDS (sizeof own_kinds / sizeof *own_kinds)
 
 /* A set that is not the sandbox's own, by what it has of its own. */
@@ -410,7 +435,28 @@ static int nsproxy_save(struct saver *s, void *object)
 		bool own = ns != first_ns(s->sandbox, ns->kind);
 		encode(&s->out, ns_saved(s, own ? ns : NULL));
 	}
+	bool same = p->time_for_children == nsproxy_time(p);
+	encode(&s->out, ns_saved(s, same ? NULL : &p->time_for_children->ns));
 	return 0;
+}
+
+/* *p becomes the set with one more namespace of its own, if it had one. */
+static int load_member(struct loader *l, enum ns_kind kind,
+		       struct nsproxy *with(const struct nsproxy *, struct ns_common *),
+		       struct nsproxy **p)
+{
+	struct nsproxy *old = *p;
+	void *object;
+	int err = ns_loaded(l, decode(&l->in), &object);
+	struct ns_common *ns = object;
+
+	if (err || !ns)
+		return err;
+	if (ns->kind != kind)
+		return loader_damaged(l, "a set of namespaces");
+	*p = with(old, ns);
+	nsproxy_put(old);
+	return *p ? 0 : -ENOMEM;
 }
 
 static int nsproxy_load(struct loader *l, void **out)
@@ -419,20 +465,10 @@ static int nsproxy_load(struct loader *l, void **out)
 	struct nsproxy *p = nsproxy_get(sb->nsproxy);
 	int err = 0;
 
-	for (size_t i = 0; i < NR_OWN_KINDS && !err; i++) {
-		struct ns_common *ns;
-		void *object;
-		err = ns_loaded(l, decode(&l->in), &object);
-		ns = object;
-		if (!err && ns && ns->kind != own_kinds[i])
-			err = loader_damaged(l, "a set of namespaces");
-		if (err || !ns)
-			continue;
-		struct nsproxy *old = p;
-		p = nsproxy_with(old, ns);
-		nsproxy_put(old);
-		err = p ? 0 : -ENOMEM;
-	}
+	for (size_t i = 0; i < NR_OWN_KINDS && !err; i++)
+		err = load_member(l, own_kinds[i], nsproxy_with, &p);
+	if (!err)
+		err = load_member(l, NS_TIME, nsproxy_with_children_time, &p);
 	if (err)
 		nsproxy_put(p);
 	else

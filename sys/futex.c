@@ -163,8 +163,8 @@ static int fetch_timeout(struct task *t, const struct futex_op *op, bool realtim
 	if (op->relative)
 		f->deadline = deadline_after(t, &ts);
 	else
-		f->deadline =
-		    deadline_at(realtime || op->realtime ? CLOCK_REALTIME : CLOCK_MONOTONIC, &ts);
+		f->deadline = deadline_at(
+		    t, realtime || op->realtime ? CLOCK_REALTIME : CLOCK_MONOTONIC, &ts);
 	return 0;
 }
 
@@ -226,7 +226,7 @@ static int fetch_deadline(struct task *t, gva_t addr, clockid_t clock, uint64_t 
 		return -EINVAL;
 	int err = get_timespec(t, addr, &ts);
 	if (!err)
-		*deadline = deadline_at(clock, &ts);
+		*deadline = deadline_at(t, clock, &ts);
 	return err;
 }
 

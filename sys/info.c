@@ -11,6 +11,7 @@
 #include "arch/machine.h"
 #include "host/random.h"
 #include "kernel/nsproxy.h"
+#include "kernel/time_ns.h"
 #include "sys/sys.h"
 #include "util/time.h"
 
@@ -115,7 +116,8 @@ SYSCALL_DEFINE(sysinfo)
 				       .totalram = total,
 				       .freeram = total - used,
 				       .mem_unit = 1 };
-	uint64_t up = guest_clock_ns(&t->sb->clock, CLOCK_BOOTTIME);
+	uint64_t up = guest_clock_ns(&t->sb->clock, CLOCK_BOOTTIME) +
+		      (uint64_t)task_clock_ahead(t, CLOCK_BOOTTIME);
 	si.uptime = (long)((up + NSEC_PER_SEC - 1) / NSEC_PER_SEC);
 	sandbox_lock(t->sb);
 	si.procs = (unsigned short)t->sb->nr_tasks;

@@ -54,7 +54,7 @@ static int fetch_deadline(struct task *t, gva_t addr, uint64_t *out)
 	struct timespec ts;
 	int err = addr.v ? get_timespec(t, addr, &ts) : 0;
 
-	*out = addr.v && !err ? deadline_at(CLOCK_REALTIME, &ts) : DEADLINE_NONE;
+	*out = addr.v && !err ? deadline_at(t, CLOCK_REALTIME, &ts) : DEADLINE_NONE;
 	return err;
 }
 

@@ -9,21 +9,26 @@
 #include "cred/user_ns.h"
 #include "fs/nsfs.h"
 #include "kernel/nsproxy.h"
+#include "kernel/pidfd.h"
+#include "kernel/ptrace/access.h"
+#include "loader/vdso.h"
 #include "net/net.h"
 #include "net/socket.h"
 #include "sys/sys.h"
 
-/* Into the mount namespace: to its root. */
-static int enter_mounts(struct task *t, struct mnt_namespace *ns)
+/* What a call of setns(2) has changed so far, of which nothing can be seen before all is right. */
+struct entering {
+	struct task *t;
+	struct cred *cred; /* other users; NULL: its own */
+	struct nsproxy *set;
+	struct path root; /* of other mounts; `mnt` NULL: its own */
+	bool ipc;         /* it enters one of System V objects */
+};
+
+/* The users who are to be allowed: those it enters with, if it does. */
+static struct user_namespace *users_of(const struct entering *e)
 {
-	if (!cred_own_capable(t->cred, CAP_SYS_CHROOT))
-		return -EPERM;
-	if (ref_count(&t->fs->refs) != 1)
-		return -EINVAL;
-	struct path root = mnt_ns_root(ns), cwd = path_get(&root);
-	fs_struct_set_root(t->fs, &root);
-	fs_struct_set_cwd(t->fs, &cwd);
-	return 0;
+	return e->cred ? e->cred->user_ns : task_user_ns(e->t);
 }
 
 static bool is_alone(struct task *t)
@@ -35,63 +40,169 @@ static bool is_alone(struct task *t)
 }
 
 /* Its own it cannot enter: it could get back what it has given up. */
-static int enter_users(struct task *t, struct user_namespace *ns)
+static int enter_users(struct entering *e, struct user_namespace *ns)
 {
+	struct task *t = e->t;
+
 	if (ns == task_user_ns(t) || !is_alone(t) || ref_count(&t->fs->refs) != 1)
 		return -EINVAL;
 	if (!cred_ns_capable(t->cred, ns, CAP_SYS_ADMIN))
 		return -EPERM;
-	struct cred *cred = cred_copy(t->cred, -1);
-	if (!cred)
+	e->cred = cred_copy(t->cred, -1);
+	if (!e->cred)
 		return -ENOMEM;
-	cred_enter(cred, ns);
-	return task_set_cred(t, cred);
+	cred_enter(e->cred, ns);
+	return 0;
 }
 
-/* For the children: its own, or one below. */
-static int check_pids(struct task *t, struct ns_common *ns)
+/* To the root of the mount namespace. */
+static int enter_mounts(struct entering *e, struct mnt_namespace *ns)
 {
-	return ns->kind == NS_PID &&
-		       !pid_ns_is_within(container_of(ns, struct pid_namespace, ns), task_pid_ns(t))
-		   ? -EINVAL
-		   : 0;
+	if (!cred_ns_capable(e->t->cred, users_of(e), CAP_SYS_CHROOT))
+		return -EPERM;
+	if (ref_count(&e->t->fs->refs) != 1)
+		return -EINVAL;
+	e->root = mnt_ns_root(ns);
+	return 0;
 }
 
-static int enter(struct task *t, struct ns_common *ns)
+/* What a kind asks besides the capabilities. */
+static int check_kind(struct entering *e, struct ns_common *ns)
 {
+	switch (ns->kind) {
+	case NS_MNT: return enter_mounts(e, container_of(ns, struct mnt_namespace, ns));
+	/* for the children: its own, or one below */
+	case NS_PID:
+		return pid_ns_is_within(container_of(ns, struct pid_namespace, ns),
+					task_pid_ns(e->t))
+			   ? 0
+			   : -EINVAL;
+	default: return 0;
+	}
+}
+
+static int enter(struct entering *e, struct ns_common *ns)
+{
+	struct task *t = e->t;
+
 	if (ns->kind == NS_USER)
-		return enter_users(t, container_of(ns, struct user_namespace, ns));
+		return enter_users(e, container_of(ns, struct user_namespace, ns));
 	if (ns->kind == NS_TIME && !is_alone(t))
 		return -EUSERS;
 	if (!cred_ns_capable(t->cred, ns->owner, CAP_SYS_ADMIN) ||
-	    !cred_own_capable(t->cred, CAP_SYS_ADMIN))
+	    !cred_ns_capable(t->cred, users_of(e), CAP_SYS_ADMIN))
 		return -EPERM;
-	int err = check_pids(t, ns);
+	int err = check_kind(e, ns);
 	if (err)
 		return err;
-	struct nsproxy *next = nsproxy_with(t->nsproxy, ns);
-	err = next ? 0 : -ENOMEM;
-	if (!err && ns->kind == NS_MNT)
-		err = enter_mounts(t, container_of(ns, struct mnt_namespace, ns));
-	if (err)
-		nsproxy_put(next);
-	if (!err && ns->kind == NS_IPC)
-		task_undo_semaphores(t);
+	struct nsproxy *old = e->set;
+	struct nsproxy *next = nsproxy_with(old, ns);
+	if (!next)
+		return -ENOMEM;
+	e->set = next;
+	e->ipc |= ns->kind == NS_IPC;
+	nsproxy_put(old);
+	return 0;
+}
+
+/* The clocks of a space are left for good, which can fail and is no loss where the rest does. */
+static int enter_time(struct entering *e)
+{
+	struct task *t = e->t;
+
+	if (e->set->ns[NS_TIME] == t->nsproxy->ns[NS_TIME])
+		return 0;
+	int err = vdso_leave_clocks(t->mm);
 	if (!err)
-		nsproxy_set(t, next);
+		time_ns_join(t->sb, nsproxy_time(e->set));
+	return err;
+}
+
+static int commit(struct entering *e)
+{
+	struct task *t = e->t;
+	int err = enter_time(e);
+
+	if (err)
+		return err;
+	if (e->root.mnt) {
+		struct path root = path_get(&e->root), cwd = path_get(&e->root);
+		fs_struct_set_root(t->fs, &root);
+		fs_struct_set_cwd(t->fs, &cwd);
+	}
+	if (e->ipc)
+		task_undo_semaphores(t);
+	nsproxy_set(t, nsproxy_get(e->set));
+	struct cred *cred = e->cred;
+	e->cred = NULL;
+	return cred ? task_set_cred(t, cred) : 0;
+}
+
+/* One of a process's namespaces, a reference, as setns(2) by a pidfd takes them. */
+static struct ns_common *ns_of_task(const struct task *of, enum ns_kind kind)
+{
+	lock_assert_held(&of->sb->lock);
+	switch (kind) {
+	case NS_USER: return ns_get(&of->cred->user_ns->ns);
+	case NS_PID: return ns_get(&task_pid_ns(of)->ns);
+	default: return ns_get(of->nsproxy->ns[kind]);
+	}
+}
+
+/* All that `flags` name, of a process that the caller may look into. */
+static int namespaces_of(struct task *t, const struct pid *pid, unsigned flags,
+			 struct ns_common *out[NR_NS_KINDS])
+{
+	sandbox_lock(t->sb);
+	struct task *of = pid->task;
+	int err = !of ? -ESRCH : ptrace_may_attach(t, of) ? 0 : -EPERM;
+	for (enum ns_kind kind = 0; kind < NR_NS_KINDS && !err; kind++)
+		out[kind] = flags & ns_kind_clone_flag(kind) ? ns_of_task(of, kind) : NULL;
+	sandbox_unlock(t->sb);
+	return err;
+}
+
+static int enter_those_of(struct entering *e, const struct pid *pid, unsigned flags)
+{
+	/* the users first: whoever enters them may enter the others */
+	static const enum ns_kind order[] = { NS_USER, NS_MNT,    NS_UTS, NS_IPC,
+					      NS_PID,  NS_CGROUP, NS_NET, NS_TIME };
+	struct ns_common *all[NR_NS_KINDS] = { 0 };
+	int err = !flags || flags & ~(unsigned)CLONE_NAMESPACES ? -EINVAL : 0;
+
+	if (!err)
+		err = namespaces_of(e->t, pid, flags, all);
+	for (unsigned i = 0; i < NR_NS_KINDS && !err; i++)
+		err = all[order[i]] ? enter(e, all[order[i]]) : 0;
+	for (enum ns_kind kind = 0; kind < NR_NS_KINDS; kind++)
+		ns_put(all[kind]);
 	return err;
 }
 
 SYSCALL_DEFINE(setns)
 {
+	struct entering e = { .t = t, .set = nsproxy_get(t->nsproxy) };
 	struct file *f = fd_get(t->files, (int)a[0]);
+	struct ns_common *ns = f ? ns_of_file(f) : NULL;
+	struct pid *pid = f && !ns ? pidfd_pid(f) : NULL;
+	unsigned flags = (unsigned)a[1];
+	int err;
 
 	if (!f)
-		return -EBADF;
-	struct ns_common *ns = ns_of_file(f);
-	int err = !ns || (a[1] && (unsigned)a[1] != ns_kind_clone_flag(ns->kind)) ? -EINVAL
-										  : enter(t, ns);
-	file_put(f);
+		err = -EBADF;
+	else if (pid)
+		err = enter_those_of(&e, pid, flags);
+	else
+		err = !ns || (flags && flags != ns_kind_clone_flag(ns->kind)) ? -EINVAL
+									      : enter(&e, ns);
+	if (!err)
+		err = commit(&e);
+	if (e.root.mnt)
+		path_put(&e.root);
+	cred_put(e.cred);
+	nsproxy_put(e.set);
+	if (f)
+		file_put(f);
 	return err;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/syscall.h>
 
+#include "kernel/time_ns.h"
 #include "sys/sys.h"
 #include "sys/time.h"
 #include "util/time.h"
@@ -52,7 +53,7 @@ SYSCALL_DEFINE(nanosleep)
 static int64_t sleep_to(struct task *t, clockid_t clock, const struct timespec *ts)
 {
 	const struct guest_clock *gc = &t->sb->clock;
-	uint64_t at = timespec_to_ns(ts);
+	uint64_t at = task_time_to_sandbox(t, clock, timespec_to_ns(ts));
 	struct timespec host = ns_to_timespec(guest_clock_to_host(gc, clock, at));
 	long r = sleeper_call(&t->sleeper, SYS_clock_nanosleep, clock, TIMER_ABSTIME, (long)&host,
 			      0, 0, 0);

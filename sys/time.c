@@ -7,13 +7,14 @@
 #include <sys/timex.h>
 
 #include "kernel/cputime.h"
+#include "kernel/time_ns.h"
 #include "loader/vdso.h"
 #include "sys/sys.h"
 #include "util/time.h"
 
-uint64_t deadline_at(clockid_t clock, const struct timespec *abs)
+uint64_t deadline_at(const struct task *t, clockid_t clock, const struct timespec *abs)
 {
-	uint64_t at = timespec_to_ns(abs);
+	uint64_t at = task_time_to_sandbox(t, clock, timespec_to_ns(abs));
 
 	if (at >= CLOCK_NS_MAX)
 		return DEADLINE_NONE;
@@ -104,6 +105,9 @@ SYSCALL_DEFINE(clock_gettime)
 	task_looks_at_clock(t);
 	if (err == 0) {
 		err = vdso_clock_gettime(task_mem(t)->vdso, (clockid_t)a[0], &ts);
+		int64_t ahead = err ? 0 : task_clock_ahead(t, (clockid_t)a[0]);
+		if (ahead)
+			ts = ns_to_timespec(timespec_to_ns(&ts) + (uint64_t)ahead);
 	} else if (err > 0) {
 		err = cpu_clock_shown(t, &c, &ns);
 		ts = err ? (struct timespec){ 0 } : ns_to_timespec(ns);

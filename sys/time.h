@@ -9,9 +9,9 @@
 
 struct task;
 
-/* The sleeper's deadline (host/wait.h) that a point in time of CLOCK_REALTIME or CLOCK_MONOTONIC
- * is; 1 at the least (0 means "do not wait" to many), saturates to DEADLINE_NONE. */
-uint64_t deadline_at(clockid_t clock, const struct timespec *abs);
+/* The sleeper's deadline (host/wait.h) that a point in time of the task's CLOCK_REALTIME or
+ * CLOCK_MONOTONIC is; 1 at the least (0 means "do not wait" to many), saturates to DEADLINE_NONE. */
+uint64_t deadline_at(const struct task *t, clockid_t clock, const struct timespec *abs);
 
 /* Until then, on the clock that the sleeper's deadlines are of; 0 at the least. */
 struct timespec time_left(const struct task *t, uint64_t deadline);

@@ -215,7 +215,7 @@ SYSCALL_DEFINE(timer_settime)
 	if (!itimerspec_valid(&it))
 		return -EINVAL;
 	new = of_itimerspec(&it);
-	int err = posix_timer_set(t->process, (int)a[0], (int)a[1] & TIMER_ABSTIME, &new, &old);
+	int err = posix_timer_set(t, (int)a[0], (int)a[1] & TIMER_ABSTIME, &new, &old);
 	if (err || !a[3])
 		return err;
 	it = to_itimerspec(&old);

@@ -7,7 +7,7 @@ UNIT_BINS  := $(UNIT_TESTS:%=$(UNIT)/test_%)
 UNIT_COMMON := $(addprefix $(UNIT)/,fake.c.o exec_world.c.o overlay_model.c.o busy_host.c.o)
 # Nothing above these folders is needed, nor has to compile.
 UNIT_LIB := $(filter $(addprefix $(BUILD)/,util/% host/% arch/% platform/physmem.% mm/% cred/% fs/% loader/% \
-	      net/% kernel/tty/ldisc.% kernel/ktimer.% kernel/timerfd.% snapshot/forecasts.% debug/packet.%),$(LIB_OBJS))
+	      net/% kernel/tty/ldisc.% kernel/ktimer.% kernel/timerfd.% kernel/time_ns.% snapshot/forecasts.% debug/packet.%),$(LIB_OBJS))
 
 $(UNIT)/libunit.a: $(UNIT_LIB)
 	@mkdir -p $(@D)
