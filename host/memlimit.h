@@ -11,9 +11,9 @@
  * sysinfo(2). */
 uint64_t host_memory_limit(void);
 
-/* The part of it that looks at control groups. `cgroup` and `mountinfo` are /proc/self/cgroup and
- * /proc/self/mountinfo; paths of mountinfo are looked up below `root` ("": the real ones).
- * UINT64_MAX: no limit. */
-uint64_t host_cgroup_limit(const char *root, const char *cgroup, const char *mountinfo);
+struct host_group_files;
+
+/* The part of it that looks at control groups. UINT64_MAX: no limit. */
+uint64_t host_cgroup_limit(const struct host_group_files *files);
 
 #endif

@@ -267,6 +267,8 @@ int bandwidth_prepare(struct sandbox *sb)
 		free(b);
 		return -EAGAIN;
 	}
+	if (sb->platform->machine_save_cpu)
+		sb->platform->machine_save_cpu(sb->machine);
 	sb->bandwidth = b;
 	return 0;
 }

@@ -25,7 +25,8 @@
  * the two is seen to have lost its CPU to others. After each time that this was in vain it is not
  * tried for a while, longer each time. While no CPU is idle it is not tried at all: a call costs
  * more CPU time by the line than by a notification, unless it takes less than 4 us.
- * docs/performance.md has the measurements.
+ * docs/performance.md has the measurements. Nor where the host or the sandbox bounds the CPU time
+ * (cpus_look, machine_save_cpu).
  *
  * A call that turns out to wait, for a pipe or a child, is held (line_hold): before the monitor
  * sleeps, the thread is brought to a notification in the host's kernel, where it stands until the
@@ -42,6 +43,7 @@
 
 #include "arch/counter.h"
 #include "arch/x86_64/vectors.h"
+#include "host/hostcall.h"
 #include "platform/process/process.h"
 #include "stub_symbols.h"
 
@@ -86,16 +88,20 @@ void lines_init(struct process_machine *m)
 	const char *mode = secure_getenv("HL_LINES");
 
 	m->lines_eager = mode && !strcmp(mode, "eager"); /* for tests */
-	m->has_lines = (m->lines_eager || (mode && !strcmp(mode, "on"))) && m->pkru_at;
+	m->has_lines = m->pkru_at && !(mode && !strcmp(mode, "off"));
 	m->made_ns = clock_ns();
 	m->made_ticks = counter_read();
-	m->loadavg = m->has_lines ? cpus_look() : -1;
+	m->loadavg = CPUS_UNASKED;
+}
+
+void lines_save_cpu(struct process_machine *m)
+{
+	m->loadavg = -1;
 }
 
 void lines_destroy(struct process_machine *m)
 {
-	if (m->loadavg >= 0)
-		close(m->loadavg);
+	host_close(m->loadavg);
 }
 
 /* How fast the counter runs, and how many looks of a guest fit into WATCH. False: too early. */
@@ -174,6 +180,20 @@ void line_init(struct process_context *c)
 
 /* ---- on and off ---- */
 
+/* Asked when a guest makes many calls: most never do. */
+static int loadavg_of(struct process_machine *m)
+{
+	int look = atomic_load(&m->loadavg);
+
+	if (look != CPUS_UNASKED)
+		return look;
+	int mine = cpus_look();
+	if (atomic_compare_exchange_strong(&m->loadavg, &look, mine))
+		return mine;
+	host_close(mine);
+	return look;
+}
+
 static void line_ban(struct process_context *c, uint64_t least)
 {
 	struct line *l = &c->line;
@@ -215,7 +235,7 @@ static bool cpus_idle(struct process_context *c)
 	uint64_t at = now(c);
 
 	if (at - l->asked > l->ask_every) {
-		bool room = cpus_have_room(c->m->loadavg, l->on ? 0 : 1);
+		bool room = cpus_have_room(loadavg_of(c->m), l->on ? 0 : 1);
 		l->asked = at;
 		l->ask_every = room || !l->ask_every ? ASK_CPUS : ASK_CPUS_MAX;
 		if (room)

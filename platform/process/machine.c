@@ -66,6 +66,11 @@ static int process_machine_each_thread(struct machine *machine, int (*fn)(void *
 	return m->founded ? nursery_each_thread(m->nursery, fn, arg) : 0;
 }
 
+static void process_machine_save_cpu(struct machine *machine)
+{
+	lines_save_cpu(to_process_machine(machine));
+}
+
 static void process_machine_destroy(struct machine *machine)
 {
 	struct process_machine *m = to_process_machine(machine);
@@ -211,6 +216,7 @@ const struct platform platform_process = {
 	.machine_ready = process_machine_ready,
 	.machine_works = process_machine_works,
 	.machine_each_thread = process_machine_each_thread,
+	.machine_save_cpu = process_machine_save_cpu,
 	.machine_destroy = process_machine_destroy,
 	.space_create = process_space_create,
 	.space_destroy = process_space_destroy,

@@ -218,7 +218,7 @@ struct process_machine {
 	uint64_t made_ticks, made_ns;
 	_Atomic uint64_t ns_per_tick; /* times 2^32 */
 	_Atomic uint32_t looks;       /* of a guest, before it sleeps */
-	int loadavg;                  /* cpus_look() */
+	_Atomic int loadavg;          /* cpus_look(), or CPUS_UNASKED */
 	/* pidfds of stubs that were killed and may not be gone yet, by age from next_dying on */
 	int dying[DYING_MAX];
 	unsigned next_dying;
@@ -390,8 +390,10 @@ void stub_thread_inherit(struct process_context *c);
 bool stub_thread_part(struct process_context *c);
 /* It may run where the caller may. */
 void stub_thread_join(struct process_context *c);
-/* What tells how many threads run, to be asked as often as needed: a descriptor, or -1. */
+/* What tells how many threads run, to be asked as often as needed: a descriptor; -1: nothing does,
+ * or CPU time is not to be had for the asking, because the host bounds it. */
 int cpus_look(void);
+#define CPUS_UNASKED (-2) /* what a caller may keep in the place of the first */
 /* Do so few threads run, of which the caller is one, that `more` would have a CPU each? False:
  * nobody knows. */
 bool cpus_have_room(int look, unsigned more);
@@ -463,6 +465,7 @@ bool frame_event(struct process_context *c, uint64_t sig, struct event *ev);
 /* ---- line.c ---- */
 
 void lines_init(struct process_machine *m);
+void lines_save_cpu(struct process_machine *m); /* none is on from now on */
 void lines_destroy(struct process_machine *m);
 /* A thread begins, or ends; between, all of these are its own host thread's. */
 void line_init(struct process_context *c);

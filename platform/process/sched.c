@@ -7,6 +7,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "host/cgroup.h"
+#include "host/cpuquota.h"
 #include "host/hostfile.h"
 #include "platform/process/process.h"
 
@@ -51,7 +53,7 @@ void stub_thread_join(struct process_context *c)
 
 int cpus_look(void)
 {
-	int fd = hostfile_open("/proc/loadavg");
+	int fd = host_cpu_quota(HOST_GROUP_FILES) ? -1 : hostfile_open("/proc/loadavg");
 
 	return fd < 0 ? -1 : fd;
 }

@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "host/cgroup.h"
+#include "host/cpuquota.h"
 #include "host/memlimit.h"
 #include "mm/budget.h"
 #include "platform/physmem.h"
@@ -37,13 +39,24 @@ static void put(const char *path, const char *text)
 	fclose(f);
 }
 
-static uint64_t limit(void)
-{
-	char cgroup[256], mountinfo[256];
+static char cgroup[256], mountinfo[256];
+static const struct host_group_files files = { root, cgroup, mountinfo };
 
+static const struct host_group_files *made_up(void)
+{
 	snprintf(cgroup, sizeof cgroup, "%s/self/cgroup", root);
 	snprintf(mountinfo, sizeof mountinfo, "%s/self/mountinfo", root);
-	return host_cgroup_limit(root, cgroup, mountinfo);
+	return &files;
+}
+
+static uint64_t limit(void)
+{
+	return host_cgroup_limit(made_up());
+}
+
+static bool quota(void)
+{
+	return host_cpu_quota(made_up());
 }
 
 static void version_1(void **state)
@@ -62,6 +75,12 @@ static void version_1(void **state)
 	assert_int_equal(limit(), 1 << 30);
 	put("/cg/memory/a/b/memory.limit_in_bytes", "1048576\n");
 	assert_int_equal(limit(), 1 << 20);
+	assert_false(quota());
+	put("/cg/cpu/cpu.cfs_quota_us", "-1\n");
+	put("/cg/cpu/a/b/cpu.cfs_quota_us", "-1\n");
+	assert_false(quota());
+	put("/cg/cpu/a/cpu.cfs_quota_us", "50000\n");
+	assert_true(quota());
 }
 
 static void version_2(void **state)
@@ -72,6 +91,10 @@ static void version_2(void **state)
 	assert_true(limit() == UINT64_MAX);
 	put("/cg2/x/memory.max", "536870912\n");
 	assert_int_equal(limit(), 1 << 29);
+	put("/cg2/x/y/cpu.max", "max 100000\n");
+	assert_false(quota());
+	put("/cg2/x/cpu.max", "150000 100000\n");
+	assert_true(quota());
 }
 
 /* In a container the mount shows a part of the hierarchy. */
