@@ -34,11 +34,6 @@ unsigned ns_kind_clone_flag(enum ns_kind kind)
 	return kinds[kind].clone_flag;
 }
 
-unsigned ns_first_inum(enum ns_kind kind)
-{
-	return kinds[kind].first;
-}
-
 void ns_init(struct ns_common *ns, enum ns_kind kind, struct ns_numbers *numbers,
 	     struct user_namespace *owner, void (*release)(struct ns_common *ns))
 {

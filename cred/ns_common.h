@@ -45,8 +45,6 @@ struct ns_common {
 
 const char *ns_kind_name(enum ns_kind kind);
 unsigned ns_kind_clone_flag(enum ns_kind kind);
-/* The number of the first one. */
-unsigned ns_first_inum(enum ns_kind kind);
 
 /* A namespace's number: the first of a kind has a fixed one, which Linux gives it on every machine
  * (linux/nsfs.h) and which says nothing of the host's; later ones count up. Any thread. */

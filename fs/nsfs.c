@@ -134,17 +134,7 @@ static int ns_file_load(struct loader *l, void **out)
 	return 0;
 }
 
-/* Of pids only the first can be kept. */
-static const char *ns_file_refused(struct saver *s, void *object)
-{
-	const struct ns_common *ns = ns_of(file_inode((struct file *)object));
-
-	return ns->kind == NS_PID && ns->inum != ns_first_inum(NS_PID) ? "which is one of pids"
-								       : NULL;
-}
-
 const struct saved_kind ns_file_saved = {
-	.refused = ns_file_refused,
 	.name = "file of a namespace",
 	.save = ns_file_save,
 	.load = ns_file_load,

@@ -45,7 +45,7 @@ struct word_place {
 
 static bool place_in(struct task *t, const struct futex_key *key, struct word_place *out)
 {
-	out->tid = t->tid;
+	out->tid = t->pid->nr;
 	return t->mm && mm_futex_place(t->mm, key, &out->kind, &out->addr);
 }
 
@@ -65,7 +65,7 @@ static bool find_place(struct task *t, const struct futex_key *key, struct word_
 
 static void save_place(struct encoder *out, struct task *t, const struct futex_key *key)
 {
-	struct word_place p = { .tid = t->tid };
+	struct word_place p = { .tid = t->pid->nr };
 
 	(void)find_place(t, key, &p); /* futex_refused has seen to it */
 	encode(out, (uint64_t)p.tid);
@@ -132,12 +132,12 @@ static void save_queued(struct encoder *out, const struct futex_waiter *w)
 {
 	struct futex_waits *f = &w->task->futex;
 
-	encode(out, (uint64_t)w->task->tid);
+	encode(out, (uint64_t)w->task->pid->nr);
 	encode(out, f->many ? (uint64_t)(w - f->many) : 0);
 	save_place(out, w->task, &w->key);
 	if (w->for_requeue)
 		save_place(out, w->task, &w->pi_key);
-	encode(out, w->pi ? (uint64_t)w->pi->owner->tid : 0);
+	encode(out, w->pi ? (uint64_t)w->pi->owner->pid->nr : 0);
 }
 
 void futexes_save(struct encoder *out, struct sandbox *sb)

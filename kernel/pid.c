@@ -154,6 +154,16 @@ static struct pid_namespace *first_of(struct pid_namespace *ns)
 	return ns;
 }
 
+static void enter(struct pid *p)
+{
+	p->hashed = true;
+	for (unsigned i = 0; i <= p->ns->level; i++) {
+		struct upid *u = &p->numbers[i];
+		list_add(bucket(u->ns, u->nr), &u->hash_node);
+		u->ns->used++;
+	}
+}
+
 int pid_alloc_wished(struct pid_namespace *ns, const pid_t *wish, unsigned n, struct pid **out)
 {
 	struct pid_namespace *first = first_of(ns);
@@ -169,14 +179,32 @@ int pid_alloc_wished(struct pid_namespace *ns, const pid_t *wish, unsigned n, st
 		return err;
 	}
 	p->nr = p->numbers[0].nr;
-	p->hashed = p->counted = true;
+	p->counted = true;
 	first->tasks++;
-	for (unsigned i = 0; i <= ns->level; i++) {
-		struct upid *u = &p->numbers[i];
-		list_add(bucket(u->ns, u->nr), &u->hash_node);
-		u->ns->used++;
-	}
+	enter(p);
 	*out = p;
+	return 0;
+}
+
+struct pid *pid_new_unused(struct pid_namespace *ns, const struct pid_numbers *numbers)
+{
+	struct pid *p = new_pid(ns);
+
+	for (unsigned i = 0; p && ns; i++, ns = ns->parent)
+		p->numbers[ns->level] = (struct upid){ .nr = numbers->nr[i], .ns = ns };
+	if (p)
+		p->nr = p->numbers[0].nr;
+	return p;
+}
+
+int pid_enter(struct pid *p)
+{
+	if (p->hashed)
+		return 0;
+	for (unsigned i = 0; i <= p->ns->level; i++)
+		if (pid_find(p->numbers[i].ns, p->numbers[i].nr))
+			return -EEXIST;
+	enter(p);
 	return 0;
 }
 

@@ -20,8 +20,10 @@
 #include "util/list.h"
 #include "util/ref.h"
 
-struct task;
+struct encoder;
+struct loader;
 struct process;
+struct task;
 struct tracee;
 struct vfs;
 
@@ -112,5 +114,32 @@ pid_t pid_nr(const struct pid *p, const struct pid_namespace *ns);
 /* The same of a number in the first namespace: of one that is in use no more, `nr` itself there,
  * and 0 elsewhere. */
 pid_t pid_nr_of(struct pid_namespace *first, pid_t nr, const struct pid_namespace *ns);
+
+/* ---- snapshots ---- */
+
+/* The numbers of one, from the innermost namespace to the first: a wish (pid_alloc_wished). */
+struct pid_numbers {
+	unsigned n;
+	pid_t nr[PID_NS_DEPTH + 1];
+};
+
+/* One that names nobody and is not in use: somebody else may have its numbers, which are
+ * numbers->n == ns->level + 1. One reference. NULL: no memory. No lock. */
+struct pid *pid_new_unused(struct pid_namespace *ns, const struct pid_numbers *numbers);
+/* From now on its numbers are in use, as those of a group or a session that somebody is about to
+ * join. -EEXIST: some are another's. sandbox->lock held. */
+int pid_enter(struct pid *p);
+
+/* kernel/pid_save.c */
+extern const struct saved_kind pid_saved; /* struct pid */
+void pid_numbers_save(struct encoder *out, const struct pid *p);
+/* -EBADMSG: they are none of this namespace. */
+int pid_numbers_load(struct loader *l, const struct pid_namespace *ns, struct pid_numbers *out);
+/* The namespace of a number that saver.ns gave, borrowed; 0: the first one. */
+int pid_ns_loaded(struct loader *l, uint64_t number, struct pid_namespace **out);
+static inline pid_t pid_numbers_first(const struct pid_numbers *numbers)
+{
+	return numbers->nr[numbers->n - 1];
+}
 
 #endif

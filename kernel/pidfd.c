@@ -148,65 +148,32 @@ void pidfd_show(struct file *f, const struct pid_namespace *ns, struct text *out
 	text_putc(out, '\n');
 }
 
-/* Of whom nobody waits for any more, the end alone is left. */
 static int pidfd_save(struct saver *s, void *object)
 {
 	struct pidfd *pf = pidfd_of(object);
 
 	file_save_state(s, &pf->file);
-	encode(&s->out, (uint64_t)pf->pid->nr);
-	encode(&s->out, pf->pid->process || pf->pid->task);
+	encode(&s->out, saved_object(s, &pid_saved, pf->pid));
 	encode(&s->out, pf->thread);
-	encode(&s->out, pf->pid->ended);
-	encode_signed(&s->out, pf->pid->exit_code);
 	return 0;
-}
-
-/* A number that is used again is another's: what has ended has one of its own. Threads are there
- * before descriptors are. */
-static int find_pid(struct loader *l, bool lives, pid_t nr, unsigned ended, int code,
-		    struct pid **out)
-{
-	struct sandbox *sb = l->sandbox;
-	int err = 0;
-
-	sandbox_lock(sb);
-	struct pid *pid = lives ? pid_find(sb->pid_ns, nr) : NULL;
-	if (pid && (pid->process || pid->task)) {
-		*out = pid_get(pid);
-	} else if (lives) {
-		err = loader_damaged(l, "a pidfd of nobody");
-	} else {
-		err = pid_alloc(sb->pid_ns, out);
-		if (!err) {
-			(*out)->nr = nr;
-			(*out)->ended = ended;
-			(*out)->exit_code = code;
-			pid_detach(*out);
-		}
-	}
-	sandbox_unlock(sb);
-	return err;
 }
 
 static int pidfd_load(struct loader *l, void **out)
 {
 	struct pidfd *pf = calloc(1, sizeof *pf);
+	void *pid = NULL;
 
 	if (!pf)
 		return -ENOMEM;
 	file_init(&pf->file, &pidfd_ops, O_RDWR);
 	file_set_anon(&pf->file, l->caller, "anon_inode:[pidfd]");
 	int err = file_load_state(l, &pf->file);
-	pid_t nr = (pid_t)decode_between(&l->in, 1, INT_MAX);
-	bool lives = decode_bool(&l->in);
-	pf->thread = decode_bool(&l->in);
-	unsigned ended = (unsigned)decode_max(&l->in, 7);
-	int code = (int)decode_between(&l->in, 0, 0xffff);
-	if (!err && l->in.failed)
-		err = loader_damaged(l, "a pidfd");
 	if (!err)
-		err = find_pid(l, lives, nr, ended, code, &pf->pid);
+		err = loaded_object(l, decode(&l->in), &pid_saved, &pid);
+	pf->pid = pid ? pid_get(pid) : NULL;
+	pf->thread = decode_bool(&l->in);
+	if (!err && (l->in.failed || !pid))
+		err = loader_damaged(l, "a pidfd");
 	*out = &pf->file;
 	if (err)
 		file_put(&pf->file);

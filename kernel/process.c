@@ -406,15 +406,23 @@ bool process_is_immortal(const struct process *p)
 	return p->pid->ns->init == p && p->pid->ns->parent && !p->mortal;
 }
 
+void process_leave(struct process *init)
+{
+	struct pid_namespace *ns = init->pid->ns;
+
+	lock_assert_held(&init->sb->lock);
+	ns->closed = true;
+	init->leaving = true;
+	list_add_tail(&init->sb->leaving, &ns->work_node);
+}
+
 /* zap_pid_ns_processes(): the namespace ends with its init. */
 static void end_namespace(struct process *init)
 {
 	struct pid_namespace *ns = init->pid->ns;
 	struct process *p, *next;
 
-	ns->closed = true;
-	init->leaving = true;
-	list_add_tail(&init->sb->leaving, &ns->work_node);
+	process_leave(init);
 	if (ns->reboot)
 		init->exit_code = ns->reboot;
 	list_for_each (p, &init->sb->processes, all_node) {

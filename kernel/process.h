@@ -150,6 +150,8 @@ void process_exit_group(struct task *t, int code);
 void process_exited(struct process *p);
 /* The init of a namespace of pids below the first: what it does not handle does not reach it. */
 bool process_is_immortal(const struct process *p);
+/* The init of such a namespace has no threads any more: it ends when nobody else is there. */
+void process_leave(struct process *init);
 /* Ends those inits that wait for the last of their namespace, after whatever may have been it. */
 void process_end_inits(struct sandbox *sb);
 /* Takes it out of the tree and drops the tree's reference. */

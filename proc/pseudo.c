@@ -329,18 +329,12 @@ static void pseudo_fs_destroy(struct filesystem *fs)
 
 static const struct filesystem_ops pseudo_fs_ops = { .destroy = pseudo_fs_destroy };
 
-struct pid_namespace *pseudo_fs_pids(struct filesystem *fs)
-{
-	struct ns_common *ns = pseudo_fs_ns(fs);
-
-	return ns && ns->kind == NS_PID ? container_of(ns, struct pid_namespace, ns) : NULL;
-}
-
 struct pid_namespace *pseudo_pids(const struct pseudo_node *n)
 {
-	struct pid_namespace *ns = pseudo_fs_pids(n->inode.fs);
+	struct ns_common *ns = pseudo_fs_ns(n->inode.fs);
 
-	return ns ? ns : n->sb->pid_ns;
+	return ns && ns->kind == NS_PID ? container_of(ns, struct pid_namespace, ns)
+					: n->sb->pid_ns;
 }
 
 int pseudo_fs_create(struct sandbox *sb, const char *type, const struct pseudo_entry *root,

@@ -106,8 +106,6 @@ int pseudo_fs_create(struct sandbox *sb, const char *type, const struct pseudo_e
 struct ns_common *pseudo_fs_ns(struct filesystem *fs);
 /* Whose processes the node's file system shows. */
 struct pid_namespace *pseudo_pids(const struct pseudo_node *n);
-/* The same of a file system of this kind; NULL: it is of another, or shows those of the first. */
-struct pid_namespace *pseudo_fs_pids(struct filesystem *fs);
 
 /* The node behind a file; NULL: it is of another kind of file system. */
 struct pseudo_node *pseudo_node_of_file(struct file *f);

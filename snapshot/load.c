@@ -61,6 +61,7 @@ static const struct saved_kind *const kinds[] = {
 	&signalfd_saved,
 	&timerfd_saved,
 	&pidfd_saved,
+	&pid_saved,
 	&epoll_saved,
 	&shmem_saved,
 	&ramfs_inode_saved,

@@ -54,14 +54,8 @@ static int check_process(struct saver *s, struct process *p)
 {
 	struct task *t;
 
-	const struct sandbox *sb = s->sandbox;
-
-	if (p->pid->ns != sb->pid_ns)
-		return refuse(s, p, "is in a namespace of pids of its own");
 	list_for_each (t, &p->tasks, process_node) {
-		const char *what = nsproxy_pids(t->nsproxy) != sb->pid_ns
-				       ? "has a namespace of pids for its children"
-				       : task_refused(t);
+		const char *what = task_refused(t);
 		if (what)
 			return refuse(s, p, what);
 	}
@@ -79,6 +73,8 @@ static void save_fields(struct saver *s, struct process *p)
 	struct encoder *out = &s->out;
 
 	encode(out, p->zombie);
+	encode(out, p->leaving);
+	encode(out, p->mortal);
 	encode(out, p->leader != NULL);
 	sched_save(out, &p->sched);
 	encode_signed(out, p->exit_code);
@@ -107,17 +103,18 @@ static void save_fields(struct saver *s, struct process *p)
 	encode(out, p->tty == sb->console && p->tty);
 	encode(out, p->tty && p->tty->pgrp == p->pgrp);
 	encode(out, p->tty != sb->console ? pty_line_number(s, p->tty) : 0);
-	encode(out, p->tty_old_pgrp ? (uint64_t)p->tty_old_pgrp->nr : 0);
+	encode(out, saved_object(s, &pid_saved, p->tty_old_pgrp));
 }
 
 static void save_process(struct saver *s, struct process *p)
 {
 	struct encoder *out = &s->out;
 
-	encode(out, (uint64_t)p->pid->nr);
+	encode(out, ns_saved(s, p->pid->ns->level ? &p->pid->ns->ns : NULL));
+	pid_numbers_save(out, p->pid);
 	encode(out, p->parent ? (uint64_t)p->parent->pid->nr : 1);
-	encode(out, p->pgrp ? (uint64_t)p->pgrp->nr : 0);
-	encode(out, p->session ? (uint64_t)p->session->nr : 0);
+	encode(out, saved_object(s, &pid_saved, p->pgrp));
+	encode(out, saved_object(s, &pid_saved, p->session));
 	encode(out, saved_object(s, &cred_kind, process_cred(p)));
 	save_fields(s, p);
 	save_exe(s, p);
@@ -178,10 +175,13 @@ int processes_save(struct saver *s)
 
 struct process_load {
 	struct process *process;
-	pid_t nr, parent, pgrp, session;
+	struct pid_namespace *ns;
+	struct pid_numbers numbers;
+	pid_t parent;
+	uint64_t pgrp, session, tty_old_pgrp; /* as objects: kernel/pid.h */
 	bool console, foreground;
 	uint64_t line;       /* the number of its terminal, a pty; 0: none */
-	pid_t tty_old_pgrp;  /* 0: none */
+	bool leaving;        /* struct process has it */
 	bool led;            /* it has its first thread */
 	struct task **tasks; /* of process->pid first */
 	uint64_t nr_tasks;
@@ -202,6 +202,8 @@ static pid_t load_nr(struct loader *l)
 static void load_fields(struct decoder *in, struct process *p, struct process_load *pl)
 {
 	p->zombie = decode_bool(in);
+	pl->leaving = decode_bool(in);
+	p->mortal = decode_bool(in);
 	pl->led = decode_bool(in);
 	sched_load(in, &p->sched);
 	p->exit_code = (int)decode_between(in, 0, 0xffff);
@@ -230,7 +232,7 @@ static void load_fields(struct decoder *in, struct process *p, struct process_lo
 	pl->console = decode_bool(in);
 	pl->foreground = decode_bool(in);
 	pl->line = decode(in);
-	pl->tty_old_pgrp = (pid_t)decode_between(in, 0, INT_MAX);
+	pl->tty_old_pgrp = decode(in);
 }
 
 /* /proc/PID/exe of a program that is gone by now is gone. */
@@ -258,7 +260,7 @@ static int load_posix_timers(struct loader *l, struct process_load *pl)
 {
 	struct sandbox *sb = l->sandbox;
 
-	if (!pl->nr_tasks) { /* a zombie has none: their number, and that of the next one */
+	if (!pl->nr_tasks) { /* who has ended has none: their number, and that of the next one */
 		uint64_t none = decode(&l->in);
 		none |= decode(&l->in);
 		return none ? loader_damaged(l, "timers of a zombie") : 0;
@@ -274,7 +276,7 @@ static int load_tasks(struct loader *l, struct process_load *pl)
 	uint64_t nr = decode_count(&l->in, TASK_SIZE);
 	int err = 0;
 
-	if (!nr != pl->process->zombie)
+	if (!nr != (pl->process->zombie || pl->leaving))
 		return loader_damaged(l, "a process without threads");
 	pl->tasks = calloc(nr ? nr : 1, sizeof *pl->tasks);
 	if (!pl->tasks)
@@ -304,9 +306,9 @@ static int make(struct loader *l, struct process_load *pl, struct cred *cred)
 
 	sandbox_lock(sb);
 	struct process *parent = process_find(sb, pl->parent);
-	pid_set_last(sb->pid_ns, pl->nr - 1);
-	int err = parent ? process_new(sb, parent, sb->pid_ns, NULL, 0, &pl->process)
-			 : loader_damaged(l, "a process without a parent");
+	int err = parent
+		      ? process_new(sb, parent, pl->ns, pl->numbers.nr, pl->numbers.n, &pl->process)
+		      : loader_damaged(l, "a process without a parent");
 	if (!err) {
 		process_set_cred(pl->process, cred_get(cred));
 		if (pl->process->exe)
@@ -314,9 +316,8 @@ static int make(struct loader *l, struct process_load *pl, struct cred *cred)
 		pl->process->exe = NULL;
 	}
 	sandbox_unlock(sb);
-	if (!err && pl->process->pid->nr != pl->nr)
-		err = loader_damaged(l, "two processes of one number");
-	return err;
+	return err == -EEXIST || err == -EINVAL ? loader_damaged(l, "the number of a process")
+						: err;
 }
 
 static int load_process(struct loader *l, struct process_load *pl)
@@ -324,12 +325,16 @@ static int load_process(struct loader *l, struct process_load *pl)
 	struct sandbox *sb = l->sandbox;
 	void *cred;
 
-	pl->nr = load_nr(l);
+	int err = pid_ns_loaded(l, decode(&l->in), &pl->ns);
+	if (!err)
+		err = pid_numbers_load(l, pl->ns, &pl->numbers);
+	if (err)
+		return err;
 	pl->parent = load_nr(l);
-	pl->pgrp = load_nr(l);
-	pl->session = load_nr(l);
-	int err = loaded_object(l, decode(&l->in), &cred_kind, &cred);
-	if (!err && (l->in.failed || !cred || pl->nr < 2))
+	pl->pgrp = decode(&l->in);
+	pl->session = decode(&l->in);
+	err = loaded_object(l, decode(&l->in), &cred_kind, &cred);
+	if (!err && (l->in.failed || !cred))
 		err = loader_damaged(l, "a process");
 	if (!err)
 		err = make(l, pl, cred);
@@ -353,30 +358,38 @@ static int load_process(struct loader *l, struct process_load *pl)
 	return err;
 }
 
-/* A number of a group or a session, which may be that of nobody who is left. */
-static int pid_of(struct sandbox *sb, pid_t nr, struct pid **out)
-{
-	struct pid *pid = pid_find(sb->pid_ns, nr);
-
-	if (pid) {
-		*out = pid_get(pid);
-		return 0;
-	}
-	pid_set_last(sb->pid_ns, nr - 1);
-	return pid_alloc(sb->pid_ns, out);
-}
-
-static int join(struct sandbox *sb, struct process *p, pid_t nr,
+/* A group or a session may be that of nobody who is left. */
+static int join(struct loader *l, struct process *p, uint64_t number,
 		void (*set)(struct process *p, struct pid *pid))
 {
-	struct pid *pid;
-	int err = pid_of(sb, nr, &pid);
+	struct sandbox *sb = l->sandbox;
+	void *pid;
+	int err = loaded_object(l, number, &pid_saved, &pid);
 
+	if (!err && !pid)
+		err = loader_damaged(l, "a process without a group");
 	if (err)
 		return err;
-	set(p, pid);
-	pid_put(pid);
-	return 0;
+	sandbox_lock(sb);
+	err = pid_enter(pid);
+	if (!err)
+		set(p, pid);
+	sandbox_unlock(sb);
+	return err ? loader_damaged(l, "the number of a group") : 0;
+}
+
+static int join_groups_of(struct loader *l, const struct process_load *pl)
+{
+	void *old_pgrp;
+	int err = join(l, pl->process, pl->pgrp, process_set_pgrp);
+
+	if (!err)
+		err = join(l, pl->process, pl->session, process_set_session);
+	if (!err)
+		err = loaded_object(l, pl->tty_old_pgrp, &pid_saved, &old_pgrp);
+	if (!err && old_pgrp)
+		pl->process->tty_old_pgrp = pid_get(old_pgrp);
+	return err;
 }
 
 /* Its terminal, if that is a pty: the one of its session. */
@@ -397,23 +410,35 @@ static int join_groups(struct loader *l, const struct tree_load *tree)
 	struct sandbox *sb = l->sandbox;
 	int err = 0;
 
-	sandbox_lock(sb);
-	for (uint64_t i = 0; i < tree->nr && !err; i++) {
-		const struct process_load *pl = &tree->all[i];
-		err = join(sb, pl->process, pl->pgrp, process_set_pgrp);
-		if (!err)
-			err = join(sb, pl->process, pl->session, process_set_session);
-		if (!err && pl->tty_old_pgrp)
-			err = pid_of(sb, pl->tty_old_pgrp, &pl->process->tty_old_pgrp);
-	}
-	sandbox_unlock(sb);
+	for (uint64_t i = 0; i < tree->nr && !err; i++)
+		err = join_groups_of(l, &tree->all[i]);
 	if (!err)
-		err = ptys_join(sb, pid_of);
+		err = ptys_join(l);
 	sandbox_lock(sb);
 	for (uint64_t i = 0; i < tree->nr && !err; i++)
 		err = join_terminal(l, &tree->all[i]);
 	sandbox_unlock(sb);
-	return err == -ESRCH ? loader_damaged(l, "who writes to a terminal") : err;
+	return err;
+}
+
+/* An init whose threads have ended waits for the others of its namespace. */
+static int leave(struct loader *l, const struct tree_load *tree)
+{
+	struct sandbox *sb = l->sandbox;
+	int err = 0;
+
+	sandbox_lock(sb);
+	for (uint64_t i = 0; i < tree->nr && !err; i++) {
+		struct process *p = tree->all[i].process;
+		if (!tree->all[i].leaving)
+			continue;
+		if (p->zombie || p->pid->ns->init != p || !p->pid->ns->parent)
+			err = loader_damaged(l, "the end of a namespace of processes");
+		else
+			process_leave(p);
+	}
+	sandbox_unlock(sb);
+	return err;
 }
 
 /* The terminal of the copy is the one the program had, whatever it is. Its foreground group comes
@@ -514,6 +539,8 @@ int processes_load(struct loader *l, struct decoder *in)
 	epolls_settle(l);
 	if (!err)
 		err = join_groups(l, &tree);
+	if (!err)
+		err = leave(l, &tree);
 	sandbox_lock(sb);
 	struct process *p = process_find(sb, main);
 	if (!err && (!p || p->zombie))

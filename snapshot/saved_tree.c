@@ -88,14 +88,18 @@ static int make_devtmpfs(struct loader *l, struct filesystem **out)
 	return make_ramfs(l, "devtmpfs", out);
 }
 
-static int make_proc(struct loader *l, struct filesystem **out)
-{
-	return procfs_create(l->sandbox, NULL, out);
-}
-
-static void save_sysfs(struct saver *s, struct filesystem *fs)
+/* A proc shows processes as one namespace of theirs has them, a sysfs a network. */
+static void save_pseudo(struct saver *s, struct filesystem *fs)
 {
 	encode(&s->out, s->ns(s, pseudo_fs_ns(fs)));
+}
+
+static int make_proc(struct loader *l, struct filesystem **out)
+{
+	struct pid_namespace *pids;
+	int err = pid_ns_loaded(l, decode(&l->in), &pids);
+
+	return err ? err : procfs_create(l->sandbox, pids, out);
 }
 
 static int make_sysfs(struct loader *l, struct filesystem **out)
@@ -185,14 +189,10 @@ static void save_overlay(struct saver *s, struct filesystem *fs)
 }
 
 static const struct made_type types[] = {
-	{ "tmpfs", save_tmpfs, make_tmpfs },
-	{ "devtmpfs", save_tmpfs, make_devtmpfs },
-	{ "proc", NULL, make_proc },
-	{ "sysfs", save_sysfs, make_sysfs },
-	{ "devpts", save_devpts, make_devpts },
-	{ "nsfs", NULL, find_nsfs },
-	{ "mqueue", save_mqueue, find_mqueue },
-	{ "overlay", save_overlay, NULL },
+	{ "tmpfs", save_tmpfs, make_tmpfs },    { "devtmpfs", save_tmpfs, make_devtmpfs },
+	{ "proc", save_pseudo, make_proc },     { "sysfs", save_pseudo, make_sysfs },
+	{ "devpts", save_devpts, make_devpts }, { "nsfs", NULL, find_nsfs },
+	{ "mqueue", save_mqueue, find_mqueue }, { "overlay", save_overlay, NULL },
 };
 #define NR_TYPES (sizeof types / sizeof *types)
 
@@ -263,12 +263,6 @@ static int add_fs(struct saver *s, struct filesystem *fs, unsigned depth)
 
 	if (fs_number(t, fs))
 		return 0;
-	const struct sandbox *sb = s->sandbox;
-	const struct pid_namespace *pids = pseudo_fs_pids(fs);
-	if (pids && pids != sb->pid_ns)
-		return errmsg_set(s->errmsg, ENOTSUP,
-				  "a /proc of another namespace of pids is mounted, which a "
-				  "snapshot cannot hold yet");
 	if ((!fs->place && !type_number(fs->type)) || depth > DEPTH_MAX)
 		return errmsg_set(s->errmsg, ENOTSUP,
 				  "a %s is mounted, which a snapshot cannot hold yet", fs->type);

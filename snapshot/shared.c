@@ -216,8 +216,17 @@ static void time_save(struct saver *s, const struct time_namespace *ns)
 	encode(&s->out, ns->joined);
 }
 
-/* Users, the names of a machine, System V objects, the mounts of a tree, an interface lo, distances
- * of clocks; one of control groups has nothing; of other kinds there is only one. */
+/* Who was born in it says so himself. One that has an init is closed by it. */
+static void pids_save(struct saver *s, const struct pid_namespace *ns)
+{
+	encode(&s->out, ns_saved(s, ns->parent->level ? &ns->parent->ns : NULL));
+	encode(&s->out, (uint64_t)pid_last(ns));
+	encode(&s->out, ns->closed && !ns->init);
+	encode_signed(&s->out, ns->reboot);
+}
+
+/* Users, numbers of processes, the names of a machine, System V objects, the mounts of a tree, an
+ * interface lo, distances of clocks; one of control groups has nothing. */
 static int ns_save(struct saver *s, void *object)
 {
 	struct ns_common *ns = object;
@@ -231,6 +240,8 @@ static int ns_save(struct saver *s, void *object)
 	encode(&s->out, ns_saved(s, ns->owner ? &ns->owner->ns : NULL));
 	if (ns->kind == NS_USER)
 		users_save(s, container_of(ns, struct user_namespace, ns));
+	else if (ns->kind == NS_PID)
+		pids_save(s, container_of(ns, struct pid_namespace, ns));
 	else if (ns->kind == NS_UTS)
 		uts_names_save(s, container_of(ns, struct uts_namespace, ns));
 	else if (ns->kind == NS_IPC)
@@ -268,6 +279,31 @@ static int load_users(struct loader *l, struct user_namespace *owner, struct ns_
 	else
 		*out = &u->ns;
 	return err;
+}
+
+static int load_pids(struct loader *l, struct user_namespace *owner, struct ns_common **out)
+{
+	struct sandbox *sb = l->sandbox;
+	struct pid_namespace *parent, *ns;
+	int err = pid_ns_loaded(l, decode(&l->in), &parent);
+
+	if (err)
+		return err;
+	pid_t last = (pid_t)decode_between(&l->in, 0, parent->max - 1);
+	bool closed = decode_bool(&l->in);
+	int reboot = (int)decode_between(&l->in, 0, NSIGNALS);
+	if (l->in.failed)
+		return loader_damaged(l, "a namespace of processes");
+	if (!budget_room(sb->mem.budget, sizeof *ns))
+		return -ENOMEM;
+	err = pid_ns_below(parent, sb->vfs, owner, &ns);
+	if (err)
+		return err == -ENOMEM ? err : loader_damaged(l, "a namespace of processes");
+	pid_set_last(ns, last);
+	ns->closed = closed;
+	ns->reboot = reboot;
+	*out = &ns->ns;
+	return 0;
 }
 
 static int load_uts(struct loader *l, struct user_namespace *owner, struct ns_common **out)
@@ -368,6 +404,7 @@ static int ns_load(struct loader *l, void **out)
 		return err;
 	switch (kind) {
 	case NS_USER: err = load_users(l, owner, &ns); break;
+	case NS_PID: err = load_pids(l, owner, &ns); break;
 	case NS_UTS: err = load_uts(l, owner, &ns); break;
 	case NS_IPC: err = load_ipc(l, &ns); break;
 	case NS_MNT: err = load_mnt(l, &ns); break;
@@ -422,7 +459,9 @@ int uts_names_load(struct loader *l, struct decoder *in, struct uts_namespace *n
 }
 
 /* Of these kinds a set may have others than the sandbox's first ones. */
-static const enum ns_kind own_kinds[] = { NS_UTS, NS_IPC, NS_MNT, NS_NET, NS_CGROUP, NS_TIME };
+static const enum ns_kind own_kinds[] = {
+	NS_UTS, NS_IPC, NS_MNT, NS_NET, NS_PID, NS_CGROUP, NS_TIME
+};
 #define NR_OWN_KINDS (sizeof own_kinds / sizeof *own_kinds)
 
 /* A set that is not the sandbox's own, by what it has of its own. */

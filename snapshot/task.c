@@ -272,7 +272,7 @@ int task_save(struct saver *s, struct task *t)
 	struct rusage_sum used;
 
 	task_rusage(t, &used);
-	encode(&s->out, (uint64_t)t->tid);
+	pid_numbers_save(&s->out, t->pid);
 	encode_bytes(&s->out, &used, sizeof used);
 	encode(&s->out, saved_object(s, &memory_kind, t->mm));
 	encode(&s->out, saved_object(s, &sighand_kind, t->sighand));
@@ -382,20 +382,19 @@ void task_drop(struct task *t)
 int task_load(struct loader *l, struct process *p, struct task **out)
 {
 	struct sandbox *sb = l->sandbox;
-	pid_t tid = (pid_t)decode_max(&l->in, sb->pid_ns->max - 1);
+	struct pid_numbers numbers;
 	struct task *t;
+	int err = pid_numbers_load(l, p->pid->ns, &numbers);
 
-	if (tid < 2 || l->in.failed)
-		return loader_damaged(l, "the number of a thread");
-	sandbox_lock(sb);
-	pid_set_last(sb->pid_ns, tid - 1);
-	sandbox_unlock(sb);
-	int err = task_new(sb, p, NULL, 0, &t);
+	if (!err && (err = task_new(sb, p, numbers.nr, numbers.n, &t)) == -EEXIST)
+		err = loader_damaged(l, "two threads of one number");
 	if (err)
 		return err;
 	decode_into(&l->in, &t->before, sizeof t->before);
 	t->bandwidth.counted = t->before.utime_ns + t->before.stime_ns;
-	err = t->tid == tid ? load_rest(l, t) : loader_damaged(l, "two threads of one number");
+	err = t->pid->nr == pid_numbers_first(&numbers)
+		  ? load_rest(l, t)
+		  : loader_damaged(l, "the number of a first thread");
 	if (err) {
 		task_drop(t);
 	} else {

@@ -28,12 +28,12 @@ int pty_instance_create(struct sandbox *sb, const struct devpts_options *opt,
 int pty_add_console(struct pty_table *t);
 /* A side of a pty, and the pty itself, in snapshots (kernel/tty/pty_save.c). */
 extern const struct saved_kind pty_saved, pty_line_saved;
+struct loader;
 struct saver;
 /* Its number as an object of that kind; 0: `tty` is NULL, or no pty. */
 uint64_t pty_line_number(struct saver *s, struct tty *tty);
-/* The end of a load, when all processes have their groups: terminals get theirs. `pid_of` gives a
- * reference to a number; sandbox->lock is held then. -ESRCH: who writes to one is not there. */
-int ptys_join(struct sandbox *sb, int (*pid_of)(struct sandbox *sb, pid_t nr, struct pid **out));
+/* The end of a load, when all processes have their groups: terminals get theirs. */
+int ptys_join(struct loader *l);
 
 /* How many there are now, in all instances. */
 unsigned pty_count(struct pty_table *t);

@@ -53,10 +53,11 @@ struct pty {
 
 	/* of a snapshot, until its processes are there: whose terminal it is, and `writer` */
 	struct {
-		bool waits;                  /* for that */
-		pid_t session, pgrp, writer; /* 0: none */
-		bool has_master;             /* it was loaded, or is closed */
-		struct mount *devpts;        /* of its table; NULL: of the first one; borrowed */
+		bool waits;             /* for that */
+		uint64_t session, pgrp; /* as objects: kernel/pid.h */
+		pid_t writer;           /* 0: none */
+		bool has_master;        /* it was loaded, or is closed */
+		struct mount *devpts;   /* of its table; NULL: of the first one; borrowed */
 	} saved;
 };
 

@@ -181,17 +181,10 @@ static int line_save(struct saver *s, void *object)
 	encode(out, p->locked);
 	encode(out, p->packet);
 	encode(out, p->exclusive);
-	encode(out, p->tty.session ? (uint64_t)p->tty.session->nr : 0);
-	encode(out, p->tty.pgrp ? (uint64_t)p->tty.pgrp->nr : 0);
-	encode(out, p->writer ? (uint64_t)p->writer->tid : 0);
+	encode(out, saved_object(s, &pid_saved, p->tty.session));
+	encode(out, saved_object(s, &pid_saved, p->tty.pgrp));
+	encode(out, p->writer ? (uint64_t)p->writer->pid->nr : 0);
 	return 0;
-}
-
-static pid_t load_nr(struct loader *l)
-{
-	const struct sandbox *sb = l->sandbox;
-
-	return (pid_t)decode_max(&l->in, (uint64_t)sb->pid_ns->max - 1);
 }
 
 static int line_load(struct loader *l, void **out)
@@ -220,9 +213,9 @@ static int line_load(struct loader *l, void **out)
 	p->exclusive = decode_bool(in);
 	p->saved.waits = true;
 	p->saved.devpts = mnt;
-	p->saved.session = load_nr(l);
-	p->saved.pgrp = load_nr(l);
-	p->saved.writer = load_nr(l);
+	p->saved.session = decode(in);
+	p->saved.pgrp = decode(in);
+	p->saved.writer = (pid_t)decode_max(in, INT_MAX);
 	p->saved.has_master = p->master_closed;
 	*out = &p->tty;
 	if (!in->failed)
@@ -255,54 +248,48 @@ const struct saved_kind pty_line_saved = {
 	.refused = line_refused,
 };
 
-/* sandbox->lock held. */
-static int join(struct sandbox *sb, struct pty *p,
-		int (*pid_of)(struct sandbox *sb, pid_t nr, struct pid **out))
+static int join(struct loader *l, struct pty *p)
 {
-	struct pid *session = NULL, *pgrp = NULL;
-	int err = p->saved.session ? pid_of(sb, p->saved.session, &session) : 0;
+	struct sandbox *sb = l->sandbox;
+	void *session = NULL, *pgrp = NULL;
+	int err = loaded_object(l, p->saved.session, &pid_saved, &session);
 
-	if (!err && p->saved.pgrp)
-		err = pid_of(sb, p->saved.pgrp, &pgrp);
 	if (!err)
-		tty_restore(&p->tty, session, pgrp);
-	pid_put(session);
-	pid_put(pgrp);
+		err = loaded_object(l, p->saved.pgrp, &pid_saved, &pgrp);
+	if (err)
+		return err;
+	sandbox_lock(sb);
+	tty_restore(&p->tty, session, pgrp);
 	struct pid *writer = p->saved.writer ? pid_find(sb->pid_ns, p->saved.writer) : NULL;
-	if (!err && p->saved.writer && !(writer && writer->task))
-		err = -ESRCH;
 	p->writer = writer ? writer->task : NULL;
+	sandbox_unlock(sb);
 	p->saved.waits = false;
-	return err;
+	return p->saved.writer && !p->writer ? loader_damaged(l, "who writes to a terminal") : 0;
 }
 
-static int join_all(struct sandbox *sb, struct pty_table *t,
-		    int (*pid_of)(struct sandbox *sb, pid_t nr, struct pid **out))
+static int join_all(struct loader *l, struct pty_table *t)
 {
 	int err = 0;
 
-	for (unsigned i = 0; i < PTY_MAX && !err; i++) {
-		if (!t->ptys[i] || !t->ptys[i]->saved.waits)
-			continue;
-		sandbox_lock(sb);
-		err = join(sb, t->ptys[i], pid_of);
-		sandbox_unlock(sb);
-	}
+	for (unsigned i = 0; i < PTY_MAX && !err; i++)
+		if (t->ptys[i] && t->ptys[i]->saved.waits)
+			err = join(l, t->ptys[i]);
 	return err;
 }
 
-int ptys_join(struct sandbox *sb, int (*pid_of)(struct sandbox *sb, pid_t nr, struct pid **out))
+int ptys_join(struct loader *l)
 {
+	const struct sandbox *sb = l->sandbox;
 	const struct mount *m;
 
 	/* nobody else makes or frees any, or mounts: the sandbox is being made */
 	if (!sb->ptys || !sb->ptys->nr)
 		return 0;
-	int err = join_all(sb, sb->ptys, pid_of);
+	int err = join_all(l, sb->ptys);
 	list_for_each (m, &sb->vfs->mounts, all_node) {
 		struct pty_table *t = devpts_arg_of(m->fs);
 		if (!err && t && t != sb->ptys)
-			err = join_all(sb, t, pid_of);
+			err = join_all(l, t);
 	}
 	return err;
 }
