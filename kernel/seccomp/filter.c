@@ -26,7 +26,7 @@ static size_t filter_size(unsigned len)
 int filter_new(struct mm_host *mem, const struct sock_filter *prog, unsigned len,
 	       struct seccomp_filter **out)
 {
-	int err = bpf_check(prog, len);
+	int err = bpf_check(&bpf_of_calls, prog, len);
 
 	if (err)
 		return err;
@@ -139,7 +139,7 @@ uint32_t filter_verdict(struct seccomp_filter *f, const struct seccomp_data *dat
 	if (kept_allowed(f, data))
 		return verdict;
 	for (; f; f = f->prev) {
-		uint32_t said = bpf_run(f->prog, data);
+		uint32_t said = bpf_run(&bpf_of_calls, f->prog, data);
 		if (action_of(said) < action_of(verdict)) {
 			verdict = said;
 			*match = f;
