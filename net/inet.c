@@ -345,15 +345,15 @@ static const struct host_rules inet_rules = {
 	.ioctl_size = ioctl_size,
 };
 
-/* Raw sockets are not the guest's, with any capability (Linux: inet_create). */
+/* Raw sockets of the host's are not the guest's, with any capability (Linux: inet_create). */
 static int create(struct net *net, struct caller *c, int family, int type, int protocol,
 		  unsigned flags, struct socket **out)
 {
 	if (protocol < 0 || protocol >= IPPROTO_MAX)
 		return -EINVAL;
-	if (type == SOCK_RAW)
+	if (type == SOCK_RAW && (!protocol || !net->loop))
 		return protocol ? -EPERM : -EPROTONOSUPPORT;
-	if (type != SOCK_STREAM && type != SOCK_DGRAM)
+	if (type != SOCK_STREAM && type != SOCK_DGRAM && type != SOCK_RAW)
 		return -ESOCKTNOSUPPORT;
 	if (net->loop)
 		return loop_create(net, c, family, type, protocol, flags, out);

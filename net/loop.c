@@ -37,7 +37,9 @@ struct loop *loop_network_new(struct mm_host *mem)
 	list_init(&l->parked);
 	if (gc && gc->steps)
 		random_stream_fix(&l->random, (uint64_t)gc->realtime, RANDOM_OF_SANDBOX);
-	for (int p = 0; p < 2; p++)
+	list_init(&l->raws);
+	list_init(&l->taps);
+	for (int p = 0; p < 3; p++)
 		for (int i = 0; i < LOOP_BUCKETS; i++)
 			list_init(&l->ports[p][i]);
 	l->first_port = FIRST_PORT;
@@ -72,11 +74,19 @@ int loop_new(struct net *net, struct caller *c, int family, int type, int protoc
 
 	if (!s)
 		return -ENOMEM;
-	socket_init(&s->sk, c, net, type == SOCK_STREAM ? &loop_tcp_ops : &loop_udp_ops, family,
-		    type, protocol, flags);
+	bool dgram = type == SOCK_DGRAM && protocol == IPPROTO_UDP;
+	const struct socket_ops *ops = type == SOCK_STREAM   ? &loop_tcp_ops
+				       : family == AF_PACKET ? &loop_packet_ops
+				       : dgram               ? &loop_udp_ops
+							     : &loop_raw_ops;
+	socket_init(&s->sk, c, net, ops, family, type, protocol, flags);
 	ref_set(&s->refs, 1);
 	s->loop = net->loop;
 	s->state = TCP_CLOSE;
+	/* Linux: INET_PROTOSW_REUSE */
+	if (ops == &loop_raw_ops)
+		s->sk.flags |= 1UL << SO_REUSEADDR;
+	s->checksum = type == SOCK_RAW && protocol == IPPROTO_ICMPV6 ? 2 : -1;
 	if (type == SOCK_STREAM) {
 		s->sk.sndbuf = tcp_buffer("ipv4/tcp_wmem", 16384);
 		s->sk.rcvbuf = tcp_buffer("ipv4/tcp_rmem", 131072);
@@ -118,21 +128,43 @@ void loop_put(struct loop_sock *s)
 	free(s);
 }
 
+/* Whom net.ipv4.ping_group_range lets ping without rights (icmp(7)): nobody, unless told to. */
+static bool may_ping(struct net *net, const struct cred *cred)
+{
+	uint64_t range = net->ping_groups;
+	gid_t least = (gid_t)(range >> 32), most = (gid_t)range;
+
+	if (cred->egid >= least && cred->egid <= most)
+		return true;
+	for (int i = 0; i < cred->nr_groups; i++)
+		if (cred->groups[i] >= least && cred->groups[i] <= most)
+			return true;
+	return false;
+}
+
 int loop_create(struct net *net, struct caller *c, int family, int type, int protocol,
 		unsigned flags, struct socket **out)
 {
 	int own = type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
+	bool ping =
+	    type == SOCK_DGRAM && protocol == (family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 	struct loop_sock *s;
 
-	/* ping(8) without rights, which Linux gives to nobody unless told to (icmp(7)) */
-	if (type == SOCK_DGRAM && protocol == (family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6))
+	if (ping && !may_ping(net, c->cred))
 		return -EACCES;
-	if (protocol && protocol != own)
+	if (type == SOCK_RAW && !cred_ns_capable(c->cred, net->ns.owner, CAP_NET_RAW))
+		return -EPERM;
+	if (protocol && protocol != own && !ping && type != SOCK_RAW)
 		return -EPROTONOSUPPORT;
+	if (ping || type == SOCK_RAW)
+		own = protocol;
 	int err = loop_new(net, c, family, type, own, flags, &s);
-	if (!err)
-		*out = &s->sk;
-	return err;
+	if (err)
+		return err;
+	if (type == SOCK_RAW)
+		loop_hear(s);
+	*out = &s->sk;
+	return 0;
 }
 
 /* What comes with a message */
@@ -259,15 +291,24 @@ int loop_bind(struct socket *sk, struct caller *c, const struct sockaddr *a, uns
 	int err = loop_parse(s, LOOP_BIND, a, len, &n);
 	if (err)
 		return err;
-	if (n.port && n.port < UNPRIVILEGED_PORT &&
+	if (loop_is_raw(s)) {
+		mutex_lock(&s->loop->lock);
+		err = s->state != TCP_CLOSE ? -EINVAL : 0;
+		if (!err) {
+			s->local.ip = n.ip;
+			s->own_ip = !loop_is_any(&n.ip);
+		}
+		mutex_unlock(&s->loop->lock);
+		return err;
+	}
+	if (n.port && n.port < UNPRIVILEGED_PORT && !loop_is_ping(s) &&
 	    !cred_ns_capable(c->cred, sk->net->ns.owner, CAP_NET_BIND_SERVICE))
 		return -EACCES;
 	mutex_lock(&s->loop->lock);
 	err = loop_is_bound(s) || s->state != TCP_CLOSE ? -EINVAL : loop_bind_name(s, &n);
 	if (!err) {
 		s->own_port = n.port != 0;
-		s->own_ip = !IN6_IS_ADDR_UNSPECIFIED(&n.ip) &&
-			    !(IN6_IS_ADDR_V4MAPPED(&n.ip) && !n.ip.s6_addr32[3]);
+		s->own_ip = !loop_is_any(&n.ip);
 		/* Linux: inet6_bind */
 		if (s->own_ip && !IN6_IS_ADDR_V4MAPPED(&n.ip))
 			loop_set_option(s, IPPROTO_IPV6, IPV6_V6ONLY, 1);
@@ -281,9 +322,7 @@ void loop_stat(struct socket *sk, struct socket_stat *out)
 	struct loop_sock *s = loop_of(sk);
 
 	mutex_lock(&s->loop->lock);
-	out->state = loop_is_stream(s) ? (unsigned)s->state
-		     : s->remote.port  ? TCP_ESTABLISHED
-				       : TCP_CLOSE;
+	out->state = (unsigned)s->state;
 	out->hidden = loop_is_stream(s) ? s->state == TCP_CLOSE : !loop_is_bound(s);
 	out->embryo = s->listener && s->state != TCP_SYN_SENT;
 	out->rx = s->accept_len;

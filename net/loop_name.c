@@ -17,7 +17,7 @@ static bool is_any4(const struct in6_addr *a)
 	return IN6_IS_ADDR_V4MAPPED(a) && !a->s6_addr32[3];
 }
 
-static bool is_any(const struct in6_addr *a)
+bool loop_is_any(const struct in6_addr *a)
 {
 	return IN6_IS_ADDR_UNSPECIFIED(a) || is_any4(a);
 }
@@ -65,7 +65,9 @@ static int parse_6(struct loop_sock *s, enum loop_use use, const struct sockaddr
 {
 	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)a;
 
-	if (use != LOOP_BIND && !loop_is_stream(s) && a->sa_family == AF_INET)
+	bool may_be_4 = use == LOOP_SEND ? s->sk.protocol == IPPROTO_UDP && !loop_is_raw(s)
+					 : use == LOOP_REACH && !loop_is_stream(s);
+	if (may_be_4 && a->sa_family == AF_INET)
 		return only_6(s) ? -ENETUNREACH : parse_4(s, use, a, len, out);
 	if (len < offsetof(struct sockaddr_in6, sin6_scope_id))
 		return -EINVAL;
@@ -84,7 +86,7 @@ static int check_bind(const struct loop_sock *s, const struct in6_addr *ip)
 {
 	struct lo *lo = loop_lo(s);
 
-	if (is_any(ip) || lo_is_own(lo, ip) || is_group4(ip) ||
+	if (loop_is_any(ip) || lo_is_own(lo, ip) || is_group4(ip) ||
 	    (IN6_IS_ADDR_V4MAPPED(ip) && !lo->routes))
 		return 0;
 	if (IN6_IS_ADDR_MULTICAST(ip) && loop_is_stream(s))
@@ -97,7 +99,7 @@ static int check_bind(const struct loop_sock *s, const struct in6_addr *ip)
 static int check_way(const struct loop_sock *s, enum loop_use use, struct in6_addr *ip)
 {
 	struct lo *lo = loop_lo(s);
-	bool any = is_any(ip);
+	bool any = loop_is_any(ip);
 
 	if (any)
 		*ip = IN6_IS_ADDR_V4MAPPED(ip) || s->sk.family == AF_INET ? loopback4 : loopback6;
@@ -129,7 +131,7 @@ int loop_parse(struct loop_sock *s, enum loop_use use, const struct sockaddr *a,
 
 struct list *loop_bucket(struct loop *l, int type, unsigned port)
 {
-	return &l->ports[type == SOCK_DGRAM][port % LOOP_BUCKETS];
+	return &l->ports[type - SOCK_STREAM][port % LOOP_BUCKETS];
 }
 
 /* Is anything that reaches `ip` for the socket, as far as addresses say? 0: no; else how well the
@@ -191,8 +193,9 @@ static bool taken(struct loop_sock *s, unsigned port)
 	lock_assert_held(&s->loop->lock);
 	struct loop_sock *t;
 
-	list_for_each (t, loop_bucket(s->loop, s->sk.type, port), bound)
-		if (t != s && t->local.port == port && !may_share(s, t) && overlap(s, t))
+	list_for_each (t, loop_bucket(s->loop, loop_table(s), port), bound)
+		if (t != s && t->local.port == port && !may_share(s, t) &&
+		    (loop_is_ping(s) || overlap(s, t)))
 			return true;
 	return loop_is_stream(s) && kept(s, port);
 }
@@ -200,7 +203,7 @@ static bool taken(struct loop_sock *s, unsigned port)
 static void put_port(struct loop_sock *s, unsigned port)
 {
 	s->local.port = (uint16_t)port;
-	list_add_tail(loop_bucket(s->loop, s->sk.type, port), &s->bound);
+	list_add_tail(loop_bucket(s->loop, loop_table(s), port), &s->bound);
 }
 
 /* A port that `usable` likes, from a place that nobody can guess; 0: none. */
@@ -287,7 +290,7 @@ int loop_bind_name(struct loop_sock *s, const struct loop_name *n)
 int loop_autobind(struct loop_sock *s, const struct loop_name *to)
 {
 	lock_assert_held(&s->loop->lock);
-	if (loop_is_bound(s))
+	if (loop_is_bound(s) || loop_is_raw(s))
 		return 0;
 	bool connects = to && loop_is_stream(s);
 	unsigned port = choose_port(s, to, connects ? is_free_for : is_free);
@@ -307,6 +310,26 @@ void loop_unbind(struct loop_sock *s)
 {
 	lock_assert_held(&s->loop->lock);
 	list_del(&s->bound);
+}
+
+void loop_hear(struct loop_sock *s)
+{
+	struct loop *l = s->loop;
+
+	mutex_lock(&l->lock);
+	list_add_tail(s->sk.family == AF_PACKET ? &l->taps : &l->raws, &s->bound);
+	l->watchers++;
+	if (s->sk.family != AF_PACKET)
+		s->local.port = (uint16_t)s->sk.protocol;
+	mutex_unlock(&l->lock);
+}
+
+void loop_unhear(struct loop_sock *s)
+{
+	lock_assert_held(&s->loop->lock);
+	if (loop_is_bound(s) && (loop_is_raw(s) || s->sk.family == AF_PACKET))
+		s->loop->watchers--;
+	loop_unbind(s);
 }
 
 int loop_check_listen(struct loop_sock *s)

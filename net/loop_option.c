@@ -24,6 +24,7 @@
 #define HZ    1 /* times in seconds */
 #define BYTE  1 /* may be given as a byte (Linux: do_ip_setsockopt) */
 #define FLAG  2 /* any value is 0 or 1 */
+#define RAW   8 /* of raw sockets alone */
 #define STILL 4 /* cannot be changed once the socket has a port */
 
 static const struct loop_option {
@@ -32,6 +33,7 @@ static const struct loop_option {
 	unsigned flags;
 } options[] = {
 	{ IPPROTO_IP, IP_TOS, 0, 0, 255, BYTE },
+	{ IPPROTO_IP, IP_HDRINCL, 0, 0, INT, BYTE | FLAG | RAW },
 	{ IPPROTO_IP, IP_TTL, 64, 1, 255, BYTE },
 	{ IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_WANT, 0, IP_PMTUDISC_OMIT, BYTE },
 	{ IPPROTO_IP, IP_PKTINFO, 0, 0, INT, BYTE | FLAG },
@@ -85,6 +87,14 @@ static int option_index(int level, int name)
 	return -1;
 }
 
+/* One that the socket has; -1: it has not. */
+static int find_option(const struct loop_sock *s, int level, int name)
+{
+	int i = option_index(level, name);
+
+	return i >= 0 && options[i].flags & RAW && !loop_is_raw(s) ? -1 : i;
+}
+
 void loop_options_init(struct loop_sock *s)
 {
 	for (size_t i = 0; i < NR_OPTIONS; i++)
@@ -122,7 +132,7 @@ void loop_set_option(struct loop_sock *s, int level, int name, int value)
 static bool has_level(const struct loop_sock *s, int level)
 {
 	return level == IPPROTO_IP || (level == IPPROTO_IPV6 && s->sk.family == AF_INET6) ||
-	       level == (loop_is_stream(s) ? IPPROTO_TCP : IPPROTO_UDP);
+	       (level == s->sk.protocol && !loop_is_raw(s) && !loop_is_ping(s));
 }
 
 /* Interfaces and groups: lo is in none. */
@@ -251,7 +261,7 @@ int loop_setsockopt(struct socket *sk, struct caller *c, int level, int name, co
 		return len ? -ENOENT : -EINVAL;
 	if (level == IPPROTO_IP && name == IP_OPTIONS && !len)
 		return 0;
-	i = option_index(level, name);
+	i = find_option(s, level, name);
 	return i < 0 ? -ENOPROTOOPT : set_option(s, i, val, len);
 }
 
@@ -366,7 +376,7 @@ int loop_getsockopt(struct socket *sk, struct caller *c, int level, int name, vo
 	if ((level == IPPROTO_TCP && name == TCP_ULP) ||
 	    (level == IPPROTO_IP && name == IP_OPTIONS))
 		return 0; /* there are none */
-	i = option_index(level, name);
+	i = find_option(s, level, name);
 	if (i < 0)
 		return -ENOPROTOOPT;
 	v = s->option[i];

@@ -37,25 +37,36 @@ static int loop_save(struct saver *s, void *object)
 	net_number_save(s, so->net);
 	encode(&s->out, (uint64_t)so->family);
 	encode(&s->out, (uint64_t)so->type);
+	encode(&s->out, (uint64_t)so->protocol);
 	socket_save(s, so);
 	encode(&s->out, l->own_buffers);
 	encode(&s->out, l->drops);
 	loop_options_save(&s->out, l);
+	for (size_t i = 0; i < 8; i++)
+		encode(&s->out, l->hidden_types[i]);
+	encode_signed(&s->out, l->checksum);
+	encode(&s->out, l->protocol);
+	encode_signed(&s->out, l->interface);
+	encode(&s->out, l->auxdata);
+	encode(&s->out, l->seen);
+	encode(&s->out, l->unstored);
 	return 0;
 }
 
 /* A new socket of the copy's. */
-static int make(struct loader *l, struct net *net, int family, int type, struct loop_sock **out)
+static int make(struct loader *l, struct net *net, int family, int type, int protocol,
+		struct loop_sock **out)
 {
-	int protocol = type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
+	bool inet = family == AF_INET || family == AF_INET6;
 
 	if (!net->loop)
 		return errmsg_set(
 		    l->errmsg, ENOTSUP,
 		    "the snapshot has sockets of a loopback of its own, which the copy "
 		    "lacks: --net none");
-	if ((family != AF_INET && family != AF_INET6) ||
-	    (type != SOCK_STREAM && type != SOCK_DGRAM))
+	if ((!inet && family != AF_PACKET) || protocol < 0 ||
+	    (type == SOCK_STREAM ? !inet || protocol != IPPROTO_TCP
+				 : type != SOCK_DGRAM && type != SOCK_RAW))
 		return loader_damaged(l, "a socket");
 	return loop_new(net, l->caller, family, type, protocol, 0, out);
 }
@@ -66,15 +77,24 @@ static int loop_load(struct loader *l, void **out)
 	struct net *net;
 	int err = net_number_load(l, &net);
 	int family = (int)decode_max(&l->in, AF_MAX), type = (int)decode_max(&l->in, SOCK_PACKET);
+	int protocol = (int)decode_max(&l->in, UINT16_MAX);
 
 	if (!err)
-		err = make(l, net, family, type, &s);
+		err = make(l, net, family, type, protocol, &s);
 	if (err)
 		return err;
 	err = socket_load(l, &s->sk);
 	s->own_buffers = decode_bool(&l->in);
 	s->drops = (unsigned)decode_max(&l->in, UINT32_MAX);
 	loop_options_load(&l->in, s);
+	for (size_t i = 0; i < 8; i++)
+		s->hidden_types[i] = (uint32_t)decode_max(&l->in, UINT32_MAX);
+	s->checksum = (int)decode_between(&l->in, -1, INT32_MAX - 2);
+	s->protocol = (uint16_t)decode_max(&l->in, UINT16_MAX);
+	s->interface = (int)decode_max(&l->in, LO_INDEX);
+	s->auxdata = decode_bool(&l->in);
+	s->seen = (unsigned)decode_max(&l->in, UINT32_MAX);
+	s->unstored = (unsigned)decode_max(&l->in, UINT32_MAX);
 	if (!err && l->in.failed)
 		err = loader_damaged(l, "a socket");
 	if (err)
@@ -116,13 +136,19 @@ static bool ends_outside(const struct loop_sock *s)
 	return s->peer && s->peer->sk.outside;
 }
 
+/* Is it one of this file's? */
+static bool is_ours(const struct socket *so)
+{
+	return so->ops == &loop_tcp_ops || so->ops == &loop_udp_ops || so->ops == &loop_raw_ops ||
+	       so->ops == &loop_packet_ops;
+}
+
 static void find_all(struct net *net, struct sockets *all)
 {
 	struct socket *so;
 
 	list_for_each (so, &net->sockets, net_node) {
-		bool ours = so->ops == &loop_tcp_ops || so->ops == &loop_udp_ops;
-		if (ours && !so->outside)
+		if (is_ours(so) && !so->outside)
 			add(all, loop_of(so));
 	}
 }
@@ -197,6 +223,9 @@ static void save_chunk(struct encoder *out, const struct loop_chunk *k, bool str
 	encode_signed(out, k->tos);
 	encode(out, k->lost);
 	encode(out, k->peeked);
+	encode(out, k->protocol);
+	encode(out, k->kind);
+	encode(out, k->whole);
 }
 
 static void save_errors(struct encoder *out, const struct loop_sock *s)
@@ -240,7 +269,7 @@ static int load_chunk(struct loader *l, struct loop_sock *s, bool stream, struct
 	size_t len;
 	const void *data = decode_bytes(in, &len);
 
-	if (!data || len > INT32_MAX || (stream ? !len : len > UINT16_MAX))
+	if (!data || len > INT32_MAX || (stream ? !len : len > LO_MTU + LOOP_FRAME_HEAD))
 		return loader_damaged(l, "what waits in a socket");
 	struct loop_chunk *k = *out = loop_chunk_new(s, len);
 	if (!k)
@@ -257,6 +286,9 @@ static int load_chunk(struct loader *l, struct loop_sock *s, bool stream, struct
 	k->tos = (int)decode_max(in, 255);
 	k->lost = (unsigned)decode_max(in, UINT32_MAX);
 	k->peeked = decode_bool(in);
+	k->protocol = (uint16_t)decode_max(in, UINT16_MAX);
+	k->kind = (uint8_t)decode_max(in, UINT8_MAX);
+	k->whole = (uint32_t)decode_max(in, UINT32_MAX);
 	return 0;
 }
 
@@ -332,6 +364,12 @@ static void save_listener(struct encoder *out, const struct loop_sock *s)
 			encode(out, number_of(e));
 }
 
+/* Is it a raw or packet socket that gets what goes by? */
+static bool hears(const struct loop_sock *s)
+{
+	return loop_is_bound(s) && (loop_is_raw(s) || s->sk.family == AF_PACKET);
+}
+
 /* One that is connected to somebody outside is as if that one had reset the connection. */
 static void save_link(struct encoder *out, struct loop_sock *s)
 {
@@ -342,6 +380,7 @@ static void save_link(struct encoder *out, struct loop_sock *s)
 	save_name(out, &s->remote);
 	encode(out, s->own_port);
 	encode(out, s->own_ip);
+	encode(out, hears(s));
 	encode_signed(out, state);
 	encode(out, s->phase);
 	encode(out, cut ? SHUTDOWN_MASK : s->shutdown);
@@ -422,7 +461,8 @@ static int load_pending(struct loader *l, const struct sockets *all, struct loop
 	for (uint64_t i = 0; i < nr; i++) {
 		int err = load_who_waits(l, all, s, &e);
 		if (!err)
-			err = make(l, e->sk.net, e->sk.family, SOCK_STREAM, &e->embryo);
+			err =
+			    make(l, e->sk.net, e->sk.family, SOCK_STREAM, IPPROTO_TCP, &e->embryo);
 		if (err)
 			return err;
 		e->listener = s;
@@ -465,6 +505,11 @@ static int load_link(struct loader *l, const struct sockets *all, struct loop_so
 		return loader_damaged(l, "the name of a socket");
 	s->own_port = decode_bool(in);
 	s->own_ip = decode_bool(in);
+	bool hears_all = decode_bool(in);
+	if (hears_all && !loop_is_raw(s) && s->sk.family != AF_PACKET)
+		return loader_damaged(l, "a raw socket");
+	if (hears_all)
+		loop_hear(s);
 	int err = load_state(l, all, s);
 	s->sent = decode(in);
 	s->received = decode(in);
@@ -507,7 +552,8 @@ static int load_parked(struct loader *l, const struct sockets *all, struct loop 
 		if (!err && (!s || s->listener || s->embryo || s->state != TCP_SYN_SENT))
 			err = loader_damaged(l, "who waits for the interface");
 		if (!err)
-			err = make(l, s->sk.net, s->sk.family, SOCK_STREAM, &s->embryo);
+			err =
+			    make(l, s->sk.net, s->sk.family, SOCK_STREAM, IPPROTO_TCP, &s->embryo);
 		if (err)
 			return err;
 		list_add_tail(&loop->parked, &s->accept_node);
@@ -522,7 +568,7 @@ static void save_ports(struct encoder *out, struct loop *l)
 	uint64_t nr = 0;
 	struct loop_sock *s;
 
-	for (int p = 0; p < 2; p++)
+	for (int p = 0; p < 3; p++)
 		for (int i = 0; i < LOOP_BUCKETS; i++)
 			list_for_each (s, &l->ports[p][i], bound)
 				if (s->number) {
@@ -539,7 +585,8 @@ static int load_ports(struct loader *l, const struct sockets *all)
 
 	for (uint64_t i = 0; i < nr; i++) {
 		int err = load_number(l, all, &s);
-		if (!err && (!s || loop_is_bound(s) || !s->local.port))
+		if (!err && (!s || loop_is_bound(s) || !s->local.port || loop_is_raw(s) ||
+			     s->sk.family == AF_PACKET))
 			err = loader_damaged(l, "the port of a socket");
 		if (err)
 			return err;
@@ -564,11 +611,13 @@ static int links_save(struct saver *s, void *object)
 	encode(out, net->loop->connections);
 	encode(out, net->packets);
 	encode(out, net->bytes);
+	encode(out, net->ping_groups);
 	encode(out, all.nr);
 	for (size_t i = 0; i < all.nr; i++) {
 		struct loop_sock *so = all.item[i];
 		encode(out, (uint64_t)so->sk.family);
 		encode(out, (uint64_t)so->sk.type);
+		encode(out, (uint64_t)so->sk.protocol);
 		encode(out, i < with_file ? file_saved(s, &so->sk.file) : 0);
 	}
 	for (size_t i = 0; i < all.nr; i++)
@@ -588,15 +637,15 @@ static int links_save(struct saver *s, void *object)
 static int load_socket(struct loader *l, struct net *net, struct sockets *all)
 {
 	int family = (int)decode_max(&l->in, AF_MAX), type = (int)decode_max(&l->in, SOCK_PACKET);
+	int protocol = (int)decode_max(&l->in, UINT16_MAX);
 	struct loop_sock *s = NULL;
 	struct file *f = NULL;
 	int err = file_loaded(l, decode(&l->in), &f);
 	struct socket *so = !err && f ? file_socket(f) : NULL;
 
 	if (!err && !f)
-		err = make(l, net, family, type, &s);
-	else if (!err && so && so->net == net &&
-		 (so->ops == &loop_tcp_ops || so->ops == &loop_udp_ops))
+		err = make(l, net, family, type, protocol, &s);
+	else if (!err && so && so->net == net && is_ours(so))
 		s = loop_of(so);
 	if (!err && (!s || s->number))
 		err = loader_damaged(l, "a socket");
@@ -641,7 +690,8 @@ static int links_load(struct loader *l, void **out)
 	net->loop->connections = decode(&l->in);
 	net->packets = decode(&l->in);
 	net->bytes = decode(&l->in);
-	uint64_t nr = decode_count(&l->in, 3 * sizeof(uint64_t));
+	net->ping_groups = decode(&l->in);
+	uint64_t nr = decode_count(&l->in, 4 * sizeof(uint64_t));
 	for (uint64_t i = 0; i < nr && !err; i++)
 		err = load_socket(l, net, &all);
 	/* nobody else knows them yet */

@@ -4,7 +4,8 @@
  * ::1, wholly inside the monitor. There are no packets: a connection is two sockets that know each
  * other, and what one sends is in the other's queue at once. So nothing is lost, delayed or sent
  * again, and what programs can see of a connection (order, ends, resets, errors, states) is what
- * they see of one over Linux's loopback.
+ * they see of one over Linux's loopback. Packets are made where a raw or a packet socket looks at
+ * them, and of what such sockets and ping sockets send; those of TCP have none.
  *
  *   loop.c          families, life, what TCP and UDP share
  *   loop_name.c     addresses and ports: bind(2), which socket a packet would reach
@@ -12,6 +13,9 @@
  *   loop_wait.c     TIME_WAIT
  *   loop_stream.c   the bytes of connections
  *   loop_udp.c      datagrams
+ *   loop_frame.c    packets, where somebody wants to see them or makes them himself
+ *   loop_raw.c      raw and ping sockets
+ *   loop_packet.c   packet sockets
  *   loop_option.c   options, TCP_INFO, ioctl
  *   loop_control.c  what comes along with a send
  *   loop_error.c    the queue of errors
@@ -76,6 +80,10 @@ struct loop_chunk {
 	unsigned lost;               /* how many did not get in before it */
 	struct sock_extended_err ee; /* of an error */
 	bool peeked;                 /* one without data: a peek by SO_PEEK_OFF has passed it */
+	/* of a packet socket: ETH_P_*, PACKET_*, and how long it was before a filter cut it */
+	uint16_t protocol;
+	uint8_t kind;
+	uint32_t whole;
 	unsigned char data[];
 };
 
@@ -133,6 +141,13 @@ struct loop_sock {
 	_Atomic bool active; /* it began the connection */
 	_Atomic bool ended;  /* it has said that it sends no more */
 	_Atomic int option[NR_LOOP_OPTIONS];
+	_Atomic uint32_t hidden_types[8]; /* raw: ICMP_FILTER, ICMPV6_FILTER */
+	_Atomic int checksum;             /* raw, IPv6: where packets have one; -1: nowhere */
+	/* of a packet socket: loop->lock */
+	uint16_t protocol;               /* ETH_P_*; 0: none */
+	int interface;                   /* 0: all */
+	_Atomic bool auxdata;            /* PACKET_AUXDATA */
+	_Atomic unsigned seen, unstored; /* packets, since PACKET_STATISTICS asked */
 	size_t number; /* loop_save.c: among those that are saved, or loaded; 0: none yet */
 };
 
@@ -152,7 +167,9 @@ struct loop_wait {
 struct loop {
 	struct mutex lock;
 	struct mm_host *mem;                /* who pays */
-	struct list ports[2][LOOP_BUCKETS]; /* loop_sock.bound, by loop_protocol() and port */
+	struct list ports[3][LOOP_BUCKETS]; /* loop_sock.bound, by loop_table() and port */
+	struct list raws, taps;             /* raw and packet sockets that hear: loop_sock.bound */
+	_Atomic unsigned watchers;          /* how many those are */
 	uint64_t connections;               /* made so far */
 	unsigned first_port, last_port;     /* for sockets that do not choose one */
 	unsigned next_port;
@@ -191,6 +208,23 @@ void loop_put(struct loop_sock *s); /* NULL: nothing */
 static inline bool loop_is_stream(const struct loop_sock *s)
 {
 	return s->sk.type == SOCK_STREAM;
+}
+
+static inline bool loop_is_raw(const struct loop_sock *s)
+{
+	return s->sk.type == SOCK_RAW;
+}
+
+static inline bool loop_is_ping(const struct loop_sock *s)
+{
+	return s->sk.type == SOCK_DGRAM && s->sk.family != AF_PACKET &&
+	       s->sk.protocol != IPPROTO_UDP;
+}
+
+/* Where its port is: ping sockets have a table of their own. */
+static inline int loop_table(const struct loop_sock *s)
+{
+	return loop_is_ping(s) ? SOCK_RAW : s->sk.type;
 }
 
 /* A packet of so many bytes of data goes over the interface. */
@@ -234,6 +268,8 @@ enum loop_use { LOOP_BIND, LOOP_REACH, LOOP_SEND };
  * sendto(2) look at it. -errno as theirs. */
 int loop_parse(struct loop_sock *s, enum loop_use use, const struct sockaddr *a, unsigned len,
 	       struct loop_name *out);
+/* Does it stand for all addresses, of both families or of IPv4? No lock is needed. */
+bool loop_is_any(const struct in6_addr *a);
 /* Gives the socket the name, with a port of our choice where it has none. -EADDRINUSE. */
 int loop_bind_name(struct loop_sock *s, const struct loop_name *n);
 /* A port for a socket that begins to talk. -EADDRNOTAVAIL, -EAGAIN. */
@@ -248,6 +284,10 @@ bool loop_is_connectable(struct loop_sock *s, unsigned port, const struct loop_n
 /* As an accepted socket, beside its listener. */
 void loop_bind_shared(struct loop_sock *s, unsigned port);
 void loop_unbind(struct loop_sock *s);
+/* A raw or packet socket is among those that hear what goes over lo (takes the lock itself), and is
+ * not any more, if it was: then as loop_unbind. */
+void loop_hear(struct loop_sock *s);
+void loop_unhear(struct loop_sock *s);
 struct list *loop_bucket(struct loop *l, int type, unsigned port);
 /* May it listen at its port? -EADDRINUSE. */
 int loop_check_listen(struct loop_sock *s);
@@ -302,7 +342,64 @@ void loop_error_times(struct loop_sock *s, struct caller *c, int times, size_t s
 ssize_t loop_error_recvmsg(struct loop_sock *s, struct socket_msg *m);
 bool loop_has_errors(struct loop_sock *s);
 void loop_errors_purge(struct loop_sock *s);
+/* loop_frame.c */
+#define LOOP_FRAME_HEAD 14 /* ETH_HLEN: of zeros, then the protocol */
+/* What the header of an IP packet says. */
+struct loop_head {
+	struct in6_addr from, to;
+	int protocol, ttl, tos;
+	bool still; /* IPv4: not to be divided */
+};
+/* The sum over so many bytes that the headers of the Internet have (RFC 1071), over another one. */
+uint32_t loop_sum(const void *data, size_t len, uint32_t sum);
+/* What stands in a header for it; of what has its own in it: 0. */
+uint16_t loop_checksum(uint32_t sum);
+/* The part of it that comes from the header of IP. */
+uint32_t loop_pseudo_sum(const struct loop_head *h, size_t len);
+/* A frame of the packet, of so many bytes that are zeros yet; NULL: no memory. */
+unsigned char *loop_frame_new(const struct loop_head *h, size_t len, size_t *frame_len);
+/* Where in it the packet's data begin. */
+static inline size_t loop_frame_data(const struct loop_head *h)
+{
+	return LOOP_FRAME_HEAD + (IN6_IS_ADDR_V4MAPPED(&h->to) ? 20 : 40);
+}
+/* A datagram's, as it comes to that port; NULL: no memory. */
+unsigned char *loop_frame_udp(const struct loop_chunk *k, unsigned port, size_t *len);
+/* Shows a frame that goes over lo to raw and packet sockets. Has a raw socket got it? */
+bool loop_frame_show(struct loop_sock *s, const unsigned char *frame, size_t len);
+/* It goes over lo, and what is there for it gets it. */
+void loop_frame_send(struct loop_sock *s, const unsigned char *frame, size_t len);
+/* Nobody is there for it: that goes back. */
+void loop_frame_refuse(struct loop_sock *s, const unsigned char *frame, size_t len);
+/* Does the socket's filter let the datagram through? What it cuts off is gone. */
+bool loop_filter_datagram(struct loop_sock *to, struct loop_chunk *k);
+
+/* loop_packet.c; loop->lock held: a packet socket may get the frame. `kind`: PACKET_*. */
+void loop_tap(struct loop_sock *tap, const unsigned char *frame, size_t len, unsigned kind);
+int loop_packet_name(const struct loop_sock *s, const struct loop_chunk *k,
+		     struct sockaddr_storage *out);
+void loop_packet_controls(const struct loop_sock *s, const struct loop_chunk *k,
+			  struct socket_msg *m, size_t *used);
+
 /* loop_stream.c, loop_udp.c */
+/* Connections of datagrams are names alone. */
+int loop_dgram_connect(struct socket *sk, struct caller *c, const struct sockaddr *a, unsigned len,
+		       bool nonblock);
+ssize_t loop_dgram_recvmsg(struct socket *sk, struct caller *c, struct socket_msg *m);
+int loop_dgram_shutdown(struct socket *sk, int how);
+unsigned loop_dgram_poll(struct socket *sk, struct poll_table *pt);
+void loop_dgram_release(struct socket *sk);
+/* Puts the datagram into the queue, or frees it. */
+void loop_deliver(struct loop_sock *to, struct loop_chunk *k);
+/* A datagram from `k->from` to `k->to` and that port: who gets it; false: nobody is there. */
+bool loop_udp_arrive(struct loop_sock *s, struct loop_chunk *k, unsigned port);
+/* Where a message goes, and from where. */
+int loop_find_way(struct loop_sock *s, const struct socket_msg *m, struct loop_name *from,
+		  struct loop_name *to, bool *connected);
+/* A chunk for a message, with what goes along: hops, class, time. -errno. */
+int loop_take_message(struct loop_sock *s, struct caller *c, struct socket_msg *m,
+		      const struct loop_name *from, const struct in6_addr *to,
+		      const struct loop_sending *with, struct loop_chunk **out);
 ssize_t loop_tcp_sendmsg(struct socket *s, struct caller *c, struct socket_msg *m);
 ssize_t loop_tcp_recvmsg(struct socket *s, struct caller *c, struct socket_msg *m);
 /* How much of what is queued is in the receiver's own buffer; the rest is in the sender's. */
@@ -338,6 +435,6 @@ void loop_meminfo(struct loop_sock *s, uint32_t *out);
 int loop_option(const struct loop_sock *s, int level, int name);
 void loop_set_option(struct loop_sock *s, int level, int name, int value);
 
-extern const struct socket_ops loop_tcp_ops, loop_udp_ops;
+extern const struct socket_ops loop_tcp_ops, loop_udp_ops, loop_raw_ops, loop_packet_ops;
 
 #endif

@@ -15,9 +15,8 @@
 #define MAX_4 65507U /* of data: 65535 less the headers of IPv4 and UDP */
 #define MAX_6 65527U /* the header of IPv6 does not count */
 
-/* Connections are names alone. */
-static int loop_udp_connect(struct socket *sk, struct caller *c, const struct sockaddr *a,
-			    unsigned len, bool nonblock)
+int loop_dgram_connect(struct socket *sk, struct caller *c, const struct sockaddr *a, unsigned len,
+		       bool nonblock)
 {
 	struct loop_sock *s = loop_of(sk);
 	struct loop_name to = { .port = 0 };
@@ -34,9 +33,11 @@ static int loop_udp_connect(struct socket *sk, struct caller *c, const struct so
 	if (ends) {
 		s->state = TCP_CLOSE;
 		if (!s->own_port) {
-			loop_unbind(s);
+			loop_unhear(s);
 			s->local.port = 0;
 		}
+		/* raw_bind() does not say that the guest has chosen the address */
+		s->own_ip = s->own_ip && !loop_is_raw(s);
 		to.ip = (struct in6_addr){ { { 0 } } };
 		if (sk->family == AF_INET)
 			to.ip.s6_addr[10] = to.ip.s6_addr[11] = 0xff;
@@ -55,7 +56,7 @@ static int loop_udp_connect(struct socket *sk, struct caller *c, const struct so
 
 /* Sending */
 
-static void deliver(struct loop_sock *to, struct loop_chunk *k)
+void loop_deliver(struct loop_sock *to, struct loop_chunk *k)
 {
 	mutex_lock(&to->lock);
 	bool room = list_empty(&to->queue) || to->charged + k->len + LOOP_OVERHEAD <= to->sk.rcvbuf;
@@ -68,6 +69,17 @@ static void deliver(struct loop_sock *to, struct loop_chunk *k)
 	mutex_unlock(&to->lock);
 	if (room) {
 		loop_wake(to, POLL_READ);
+	} else {
+		to->drops++;
+		loop_chunk_free(to, k);
+	}
+}
+
+/* As much of it as the socket's filter leaves. */
+static void take_in(struct loop_sock *to, struct loop_chunk *k)
+{
+	if (!to->sk.filter || loop_filter_datagram(to, k)) {
+		loop_deliver(to, k);
 	} else {
 		to->drops++;
 		loop_chunk_free(to, k);
@@ -94,15 +106,47 @@ static void broadcast(struct loop_sock *s, struct loop_chunk *k, unsigned port)
 	mutex_lock(&l->lock);
 	list_for_each (t, loop_bucket(l, SOCK_DGRAM, port), bound)
 		if (loop_hears(t, &to) && (copy = copy_of(t, k)))
-			deliver(t, copy);
+			take_in(t, copy);
 	mutex_unlock(&l->lock);
 	loop_chunk_free(s, k);
+}
+
+bool loop_udp_arrive(struct loop_sock *s, struct loop_chunk *k, unsigned port)
+{
+	const struct loop_name to = { .ip = k->to, .port = (uint16_t)port };
+
+	if (lo_is_broadcast(loop_lo(s), &to.ip)) {
+		broadcast(s, k, port);
+		return true;
+	}
+	mutex_lock(&s->loop->lock);
+	struct loop_sock *t = loop_find(s->loop, SOCK_DGRAM, &k->from, &to);
+	if (t)
+		loop_get(t);
+	mutex_unlock(&s->loop->lock);
+	if (!t)
+		return false;
+	take_in(t, k);
+	loop_put(t);
+	return true;
+}
+
+/* To those who watch what goes over lo. */
+static unsigned char *show(struct loop_sock *s, const struct loop_chunk *k, unsigned port,
+			   size_t *len)
+{
+	unsigned char *frame = s->loop->watchers ? loop_frame_udp(k, port, len) : NULL;
+
+	if (frame)
+		loop_frame_show(s, frame, *len);
+	return frame;
 }
 
 static void send_to(struct loop_sock *s, struct loop_chunk *k, const struct loop_name *to,
 		    bool connected)
 {
 	struct lo *lo = loop_lo(s);
+	size_t len;
 	bool everybody = lo_is_broadcast(lo, &to->ip);
 
 	if (!lo->up || !(everybody || lo_is_own(lo, &to->ip))) {
@@ -110,20 +154,14 @@ static void send_to(struct loop_sock *s, struct loop_chunk *k, const struct loop
 		return;
 	}
 	loop_count(s, &to->ip, k->len);
-	if (everybody) {
-		broadcast(s, k, to->port);
+	unsigned char *frame = show(s, k, to->port, &len);
+	if (loop_udp_arrive(s, k, to->port)) {
+		free(frame);
 		return;
 	}
-	mutex_lock(&s->loop->lock);
-	struct loop_sock *t = loop_find(s->loop, SOCK_DGRAM, &k->from, to);
-	if (t)
-		loop_get(t);
-	mutex_unlock(&s->loop->lock);
-	if (t) {
-		deliver(t, k);
-		loop_put(t);
-		return;
-	}
+	if (frame)
+		loop_frame_refuse(s, frame, len);
+	free(frame);
 	bool asked = IN6_IS_ADDR_V4MAPPED(&to->ip) ? loop_option(s, IPPROTO_IP, IP_RECVERR)
 						   : loop_option(s, IPPROTO_IPV6, IPV6_RECVERR);
 	if (asked)
@@ -135,9 +173,8 @@ static void send_to(struct loop_sock *s, struct loop_chunk *k, const struct loop
 	}
 }
 
-/* Where a message goes, and from where. */
-static int find_way(struct loop_sock *s, const struct socket_msg *m, struct loop_name *from,
-		    struct loop_name *to, bool *connected)
+int loop_find_way(struct loop_sock *s, const struct socket_msg *m, struct loop_name *from,
+		  struct loop_name *to, bool *connected)
 {
 	int err = 0;
 
@@ -145,12 +182,12 @@ static int find_way(struct loop_sock *s, const struct socket_msg *m, struct loop
 		err = loop_parse(s, LOOP_SEND, (const struct sockaddr *)&m->name, m->name_len, to);
 	if (err)
 		return err;
-	if (m->name_len && !to->port)
+	if (m->name_len && !to->port && s->sk.protocol == IPPROTO_UDP)
 		return -EINVAL;
 	mutex_lock(&s->loop->lock);
 	if (!m->name_len) {
 		*to = s->remote;
-		err = s->remote.port ? 0 : -EDESTADDRREQ;
+		err = s->state == TCP_ESTABLISHED ? 0 : -EDESTADDRREQ;
 	}
 	if (!err)
 		err = loop_autobind(s, to);
@@ -163,19 +200,50 @@ static int find_way(struct loop_sock *s, const struct socket_msg *m, struct loop
 	return err;
 }
 
+int loop_take_message(struct loop_sock *s, struct caller *c, struct socket_msg *m,
+		      const struct loop_name *from, const struct in6_addr *to,
+		      const struct loop_sending *with, struct loop_chunk **out)
+{
+	bool four = IN6_IS_ADDR_V4MAPPED(to);
+	int ttl = four ? loop_option(s, IPPROTO_IP, IP_TTL)
+		       : loop_option(s, IPPROTO_IPV6, IPV6_UNICAST_HOPS);
+	size_t len = m->uio->resid;
+	struct loop_chunk *k = loop_chunk_new(s, len);
+
+	if (!k)
+		return -ENOBUFS;
+	k->len = len;
+	if (uio_take(m->uio, k->data, len) < len) {
+		loop_chunk_free(s, k);
+		return -EFAULT;
+	}
+	k->from = *from;
+	if (with->has_from)
+		k->from.ip = with->from;
+	k->to = *to;
+	k->ttl = with->hops >= 0 ? with->hops : ttl < 0 ? 64 : ttl;
+	k->tos = with->class >= 0 ? with->class
+		 : four           ? loop_option(s, IPPROTO_IP, IP_TOS)
+				  : loop_option(s, IPPROTO_IPV6, IPV6_TCLASS);
+	k->when = guest_clock_realtime(c->mem->clock);
+	*out = k;
+	return 0;
+}
+
 static ssize_t loop_udp_sendmsg(struct socket *sk, struct caller *c, struct socket_msg *m)
 {
 	struct loop_sock *s = loop_of(sk);
 	struct loop_name from, to;
 	struct loop_sending with;
 	size_t len = m->uio->resid;
+	struct loop_chunk *k;
 	bool connected;
 
 	if (len > UINT16_MAX)
 		return -EMSGSIZE;
 	if (m->flags & MSG_OOB)
 		return -EOPNOTSUPP;
-	int err = find_way(s, m, &from, &to, &connected);
+	int err = loop_find_way(s, m, &from, &to, &connected);
 	if (err == -ENETUNREACH)
 		net_check(sk->net, c, NET_SEND, (const struct sockaddr *)&m->name, m->name_len);
 	if (!err)
@@ -186,28 +254,10 @@ static ssize_t loop_udp_sendmsg(struct socket *sk, struct caller *c, struct sock
 		err = -atomic_exchange(&s->err, 0);
 	if (!err && s->shutdown & SEND_SHUTDOWN)
 		err = -EPIPE;
+	if (!err)
+		err = loop_take_message(s, c, m, &from, &to.ip, &with, &k);
 	if (err)
 		return err;
-	struct loop_chunk *k = loop_chunk_new(s, len);
-	if (!k)
-		return -ENOBUFS;
-	k->len = len;
-	if (uio_take(m->uio, k->data, len) < len) {
-		loop_chunk_free(s, k);
-		return -EFAULT;
-	}
-	bool four = IN6_IS_ADDR_V4MAPPED(&to.ip);
-	int ttl = four ? loop_option(s, IPPROTO_IP, IP_TTL)
-		       : loop_option(s, IPPROTO_IPV6, IPV6_UNICAST_HOPS);
-	k->from = from;
-	if (with.has_from)
-		k->from.ip = with.from;
-	k->to = to.ip;
-	k->ttl = with.hops >= 0 ? with.hops : ttl < 0 ? 64 : ttl;
-	k->tos = with.class >= 0 ? with.class
-		 : four          ? loop_option(s, IPPROTO_IP, IP_TOS)
-				 : loop_option(s, IPPROTO_IPV6, IPV6_TCLASS);
-	k->when = guest_clock_realtime(c->mem->clock);
 	loop_error_times(s, c, with.times, 1);
 	send_to(s, k, &to, connected);
 	if (loop_sends_zerocopy(s, m))
@@ -244,6 +294,11 @@ static void put_controls(struct loop_sock *s, struct socket_msg *m, const struct
 	if (!m->control)
 		m->control_len = 0;
 	put_socket_controls(s, m, &used, k);
+	if (s->sk.family == AF_PACKET) {
+		loop_packet_controls(s, k, m, &used);
+		m->control_len = used;
+		return;
+	}
 	memcpy(&info.ipi_addr, &k->to.s6_addr[12], sizeof info.ipi_addr);
 	info.ipi_spec_dst = info.ipi_addr;
 	if (four && loop_option(s, IPPROTO_IP, IP_PKTINFO))
@@ -338,7 +393,9 @@ static ssize_t take(struct loop_sock *s, struct socket_msg *m)
 	k = take_off(s, k, peek);
 	if (!k)
 		return -ENOBUFS;
-	m->name_len = (unsigned)loop_put_name(s->sk.family, &k->from, &m->name);
+	m->name_len =
+	    (unsigned)(s->sk.family == AF_PACKET ? loop_packet_name(s, k, &m->name)
+						 : loop_put_name(s->sk.family, &k->from, &m->name));
 	m->scm.when = k->when;
 	put_controls(s, m, k);
 	mutex_unlock(&s->lock);
@@ -350,7 +407,7 @@ static ssize_t take(struct loop_sock *s, struct socket_msg *m)
 	return put ? r : -EFAULT;
 }
 
-static ssize_t loop_udp_recvmsg(struct socket *sk, struct caller *c, struct socket_msg *m)
+ssize_t loop_dgram_recvmsg(struct socket *sk, struct caller *c, struct socket_msg *m)
 {
 	struct loop_sock *s = loop_of(sk);
 	uint64_t deadline = socket_deadline(c, sk->rcvtimeo);
@@ -374,20 +431,20 @@ static ssize_t loop_udp_recvmsg(struct socket *sk, struct caller *c, struct sock
 	return r;
 }
 
-static int loop_udp_shutdown(struct socket *sk, int how)
+int loop_dgram_shutdown(struct socket *sk, int how)
 {
 	struct loop_sock *s = loop_of(sk);
 
 	mutex_lock(&s->loop->lock);
 	s->shutdown |= (unsigned)how + 1;
-	int err = s->remote.port ? 0 : -ENOTCONN;
+	int err = s->state == TCP_ESTABLISHED ? 0 : -ENOTCONN;
 	mutex_unlock(&s->loop->lock);
 	loop_wake(s, 0);
 	return err;
 }
 
 /* Linux: datagram_poll. */
-static unsigned loop_udp_poll(struct socket *sk, struct poll_table *pt)
+unsigned loop_dgram_poll(struct socket *sk, struct poll_table *pt)
 {
 	struct loop_sock *s = loop_of(sk);
 	unsigned events = POLL_SEND, ended = s->shutdown;
@@ -406,29 +463,30 @@ static unsigned loop_udp_poll(struct socket *sk, struct poll_table *pt)
 	return events;
 }
 
-static void loop_udp_release(struct socket *sk)
+void loop_dgram_release(struct socket *sk)
 {
 	struct loop_sock *s = loop_of(sk);
 
 	mutex_lock(&s->loop->lock);
-	loop_unbind(s);
+	loop_unhear(s);
 	mutex_unlock(&s->loop->lock);
 	loop_put(s);
 }
 
 const struct socket_ops loop_udp_ops = {
 	.bind = loop_bind,
-	.connect = loop_udp_connect,
+	.connect = loop_dgram_connect,
 	.getname = loop_getname,
 	.sendmsg = loop_udp_sendmsg,
-	.recvmsg = loop_udp_recvmsg,
-	.shutdown = loop_udp_shutdown,
-	.poll = loop_udp_poll,
+	.recvmsg = loop_dgram_recvmsg,
+	.shutdown = loop_dgram_shutdown,
+	.poll = loop_dgram_poll,
 	.setsockopt = loop_setsockopt,
 	.getsockopt = loop_getsockopt,
 	.stat = loop_stat,
 	.take_error = loop_take_error,
 	.ioctl = loop_ioctl,
 	.saved = &loop_saved,
-	.release = loop_udp_release,
+	.filters = true,
+	.release = loop_dgram_release,
 };

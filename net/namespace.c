@@ -66,6 +66,7 @@ static void net_release(struct ns_common *ns)
 	mutex_unlock(&d->lock);
 	loop_network_free(net->loop);
 	lo_destroy(&net->lo);
+	mutex_destroy(&net->filters);
 	mutex_destroy(&net->lock);
 	mm_host_uncharge(d->mem, sizeof *net);
 	d->nr--;
@@ -90,7 +91,9 @@ int net_new(struct net_domain *d, const struct net_policy *policy, bool up,
 	net->domain = d;
 	net->mem = d->mem;
 	net->policy = policy;
+	net->ping_groups = PING_NOBODY;
 	mutex_init(&net->lock, LOCK_NET);
+	mutex_init(&net->filters, LOCK_FILTER);
 	list_init(&net->sockets);
 	ns_init(&net->ns, NS_NET, d->numbers, owner, net_release);
 	mutex_lock(&d->lock);
@@ -136,6 +139,7 @@ int net_clear(struct net *net)
 	net->loop = NULL;
 	net->prepared = false;
 	net->packets = net->bytes = 0;
+	net->ping_groups = PING_NOBODY;
 	return lo_reset(&net->lo, true);
 }
 
@@ -184,6 +188,7 @@ void net_save(struct saver *s, struct net *net)
 	struct encoder *out = &s->out;
 	const struct lo_address *a;
 
+	encode(out, net->ping_groups);
 	encode(out, net->lo.up);
 	encode(out, net->lo.been_up);
 	encode(out, net->lo.routes);
@@ -226,6 +231,7 @@ int net_load(struct loader *l, struct net *first, struct net **out)
 
 	if (err)
 		return err;
+	net->ping_groups = decode(&l->in);
 	bool up = decode_bool(&l->in), been_up = decode_bool(&l->in);
 	bool routes = decode_bool(&l->in);
 	uint64_t nr = decode_count(&l->in, sizeof(struct in6_addr));

@@ -18,10 +18,9 @@ struct family {
 };
 
 static const struct family families[AF_MAX] = {
-	[AF_UNIX] = { unix_create, unix_create_pair },
-	[AF_INET] = { inet_create, NULL },
-	[AF_INET6] = { inet6_create, NULL },
-	[AF_NETLINK] = { netlink_create, NULL },
+	[AF_UNIX] = { unix_create, unix_create_pair }, [AF_INET] = { inet_create, NULL },
+	[AF_INET6] = { inet6_create, NULL },           [AF_NETLINK] = { netlink_create, NULL },
+	[AF_PACKET] = { packet_create, NULL },
 };
 
 /* Linux: __sock_create, in its order. */

@@ -49,9 +49,14 @@ struct net {
 	struct loop *loop;               /* TCP and UDP of our own; NULL: they are the host's */
 	/* what went over that loopback of our own, with the headers that it would have had */
 	_Atomic uint64_t packets, bytes;
-	struct mutex lock;   /* inside it: locks of sockets */
-	struct list sockets; /* struct socket.net_node, in order of creation; guarded by lock */
+	/* net.ipv4.ping_group_range: the first group, and the last one in the lower half */
+	_Atomic uint64_t ping_groups;
+	struct mutex lock;    /* inside it: locks of sockets */
+	struct list sockets;  /* struct socket.net_node, in order of creation; guarded by lock */
+	struct mutex filters; /* those of sockets; net/socket_filter.h */
 };
+
+#define PING_NOBODY (1UL << 32) /* groups 1 to 0 */
 
 /* Before a socket is made. -ENOMEM. */
 int net_prepare(struct net *net);

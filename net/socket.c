@@ -9,6 +9,7 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/net_tstamp.h>
+#include <linux/netlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -21,6 +22,7 @@
 #include "net/device.h"
 #include "net/net.h"
 #include "net/netlink.h"
+#include "net/socket_filter.h"
 #include "util/time.h"
 
 /* SOF_TIMESTAMPING_*, of which Linux 6.15 has so many */
@@ -182,6 +184,7 @@ static void socket_release(struct file *f)
 	list_del(&s->net_node);
 	mutex_unlock(&net->lock);
 	anon_attr_destroy(&s->attr);
+	socket_filter_free(s);
 	s->ops->release(s);
 	ns_put(&net->ns);
 }
@@ -248,6 +251,7 @@ void socket_save(struct saver *s, struct socket *so)
 	encode_signed(out, so->busy_poll);
 	encode_signed(out, so->incoming_cpu);
 	encode(out, so->pacing);
+	socket_filter_save(s, so);
 }
 
 int socket_load(struct loader *l, struct socket *so)
@@ -279,6 +283,8 @@ int socket_load(struct loader *l, struct socket *so)
 	so->busy_poll = (int)decode_between(in, 0, INT_MAX);
 	so->incoming_cpu = (int)decode_between(in, INT_MIN, INT_MAX);
 	so->pacing = decode(in);
+	if (!err)
+		err = socket_filter_load(l, so);
 	return !err && in->failed ? loader_damaged(l, "a socket") : err;
 }
 
@@ -385,9 +391,9 @@ static int set_integer(struct socket *s, int name, int val)
 	case SO_RCVLOWAT: s->rcvlowat = val < 0 ? INT32_MAX : val ? val : 1; return 0;
 	case SO_PRIORITY: s->priority = val; return 0;
 	case SO_MARK: s->mark = val; return 0;
-	case SO_DETACH_FILTER: return -ENOENT; /* there is never one */
-	case SO_BSDCOMPAT: return 0;           /* Linux has forgotten it */
-	case SO_CNX_ADVICE: return 0;          /* another route: there is one way to each place */
+	case SO_DETACH_FILTER: return socket_filter_detach(s);
+	case SO_BSDCOMPAT: return 0;  /* Linux has forgotten it */
+	case SO_CNX_ADVICE: return 0; /* another route: there is one way to each place */
 	case SO_INCOMING_CPU: s->incoming_cpu = val; return 0;
 	case SO_PEEK_OFF: s->peek_off = val; return 0;
 	case SO_ZEROCOPY: return -EOPNOTSUPP;
@@ -464,6 +470,13 @@ static int set_timestamping(struct socket *s, int name, int flags)
 	return 0;
 }
 
+/* No event of a device ever comes. */
+static bool may_filter(const struct socket *s)
+{
+	return s->ops->filters ||
+	       (s->family == AF_NETLINK && s->protocol == NETLINK_KOBJECT_UEVENT);
+}
+
 static int generic_setsockopt(struct socket *s, struct caller *c, int name, const void *val,
 			      unsigned len)
 {
@@ -471,6 +484,8 @@ static int generic_setsockopt(struct socket *s, struct caller *c, int name, cons
 
 	if (name == SO_BINDTODEVICE)
 		return bind_to_device(s, c, val, len);
+	if (name == SO_ATTACH_FILTER)
+		return may_filter(s) ? socket_filter_attach(s, val, len) : -ENOPROTOOPT;
 	if (len < sizeof v)
 		return -EINVAL;
 	memcpy(&v, val, sizeof v);
@@ -478,6 +493,8 @@ static int generic_setsockopt(struct socket *s, struct caller *c, int name, cons
 		return -EOPNOTSUPP;
 	if (name == SO_REUSEPORT && v && s->family != AF_INET && s->family != AF_INET6)
 		return -EOPNOTSUPP;
+	if (name == SO_LOCK_FILTER && !v && socket_flag(s, SO_LOCK_FILTER))
+		return -EPERM;
 	if (option_is_boolean(name)) {
 		if (v)
 			atomic_fetch_or(&s->flags, 1UL << name);
@@ -690,7 +707,7 @@ static int generic_getsockopt(struct socket *s, int name, void *buf, unsigned si
 	case SO_SNDTIMEO_NEW: return put_timeout(buf, size, s->sndtimeo);
 	case SO_LINGER: return put_linger(buf, size, s->linger);
 	case SO_BINDTODEVICE: return put_device(s, buf, size);
-	case SO_GET_FILTER: return 0; /* there is never one */
+	case SO_GET_FILTER: return socket_filter_get(s, buf, size / sizeof(struct sock_filter));
 	case SO_PEERNAME: return put_peer_name(s, buf, size);
 	case SO_MAX_PACING_RATE: return put_pacing(s, buf, size);
 	case SO_TIMESTAMPING:

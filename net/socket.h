@@ -30,6 +30,7 @@ struct loader;
 struct net;
 struct saver;
 struct socket;
+struct socket_filter;
 
 /* Descriptors and credentials that travel with data (unix(7)). */
 #define SCM_MAX_FD 253
@@ -123,6 +124,7 @@ struct socket_ops {
 			 uint64_t arg);
 	int (*linger)(struct socket *s, struct caller *c); /* file_ops.linger; NULL: need not */
 	const struct saved_kind *saved;    /* in snapshots; NULL: it cannot be saved yet */
+	bool filters;                      /* it may have a filter: net/socket_filter.h */
 	void (*release)(struct socket *s); /* frees it, now or when nobody needs it any more */
 };
 
@@ -147,6 +149,8 @@ struct socket {
 	_Atomic int peek_off; /* SO_PEEK_OFF; -1: peeks begin with what is unread */
 	_Atomic int busy_poll, incoming_cpu;
 	_Atomic uint64_t pacing; /* SO_MAX_PACING_RATE: bytes a second */
+	/* net/socket_filter.h; owned, changed and run with net->filters held. NULL: none */
+	struct socket_filter *_Atomic filter;
 };
 
 /* The generic part; `flags`: O_NONBLOCK. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "mm/mm.h"
+#include "net/socket_filter.h"
 #include "net/unix_sock.h"
 
 #define STREAM_PIECE   32768U /* the most of a stream that one message takes */
@@ -203,6 +204,13 @@ static int dgram_send_to(struct unix_sock *u, struct unix_sock *other, struct ca
 
 	if (err)
 		return err;
+	/* what a filter does not let through is lost, and nobody learns it */
+	if (!socket_filter_passes(&other->sk,
+				  &(struct filter_packet){ .data = m->data, .len = m->len }, 1,
+				  &m->len)) {
+		unix_free_message(u->domain, m);
+		return 0;
+	}
 	err = dgram_deliver(u, other, c, m, sm->flags & MSG_DONTWAIT, deadline);
 	if (err) {
 		/* The caller may try again, with the same descriptors. */

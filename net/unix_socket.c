@@ -656,5 +656,6 @@ const struct socket_ops unix_ops = {
 	.take_error = unix_take_error,
 	.ioctl = unix_ioctl,
 	.saved = &unix_saved,
+	.filters = true,
 	.release = unix_release,
 };

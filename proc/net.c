@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/if_packet.h>
 #include <linux/netlink.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
@@ -46,9 +47,10 @@ static struct names names_of(struct socket *s)
 	return n;
 }
 
-/* What a table lists: the sockets of a family, and of a protocol unless that is -1. */
+/* What a table lists: the sockets of a family, of a protocol unless that is -1, and of a type
+ * unless that is 0. */
 struct table {
-	int family, protocol;
+	int family, protocol, type;
 	line_fn *line;
 	const char *head;
 	size_t width; /* of every line, at least */
@@ -56,7 +58,8 @@ struct table {
 
 static bool lists(const struct table *t, const struct socket *s)
 {
-	return s->family == t->family && (t->protocol < 0 || s->protocol == t->protocol);
+	return s->family == t->family && (t->protocol < 0 || s->protocol == t->protocol) &&
+	       (!t->type || s->type == t->type);
 }
 
 static void end_line(struct text *out, size_t start, size_t width)
@@ -134,14 +137,14 @@ static int show_table(struct pseudo_node *node, struct caller *c, struct text *o
 		if (!lists(t, s))
 			continue;
 		s->ops->stat(s, &st);
-		if (st.hidden)
+		if (st.hidden && s->family != AF_PACKET)
 			continue;
 		struct names n = names_of(s);
 		size_t start = out->len;
 		t->line(out, ended.nr++, s, &st, &n);
 		end_line(out, start, t->width);
 	}
-	if (net->loop && t->protocol == IPPROTO_TCP)
+	if (net->loop && t->type == SOCK_STREAM)
 		loop_each_wait(net->loop, t->family, ended_line, &ended);
 	mutex_unlock(&net->lock);
 	ns_put(&net->ns);
@@ -182,7 +185,25 @@ static void udp_line(struct text *out, unsigned nr, struct socket *s, const stru
 	text_printf(out, " %u", st->drops);
 }
 
+static void raw_line(struct text *out, unsigned nr, struct socket *s, const struct socket_stat *st,
+		     const struct names *n)
+{
+	text_printf(out, s->family == AF_INET ? "%4u: " : "%5u: ", nr);
+	put_common(out, s, st, n);
+	text_printf(out, " %u", st->drops);
+}
+
 /* ---- others ---- */
+
+static void packet_line(struct text *out, unsigned nr, struct socket *s,
+			const struct socket_stat *st, const struct names *n)
+{
+	const struct sockaddr_ll *a = (const struct sockaddr_ll *)(const void *)&n->own;
+
+	text_printf(out, "0000000000000000 %-6u %-4d %04x   %-5d %1d %-6u %-6u %-6lu", st->refs,
+		    s->type, ntohs(a->sll_protocol), a->sll_ifindex, !st->hidden, st->rx,
+		    s->attr.uid, s->file.anon_ino);
+}
 
 /* Linux: enum socket_state. */
 enum { SS_UNCONNECTED = 1, SS_CONNECTING, SS_CONNECTED };
@@ -234,17 +255,46 @@ static void netlink_line(struct text *out, unsigned nr, struct socket *s,
 	"tx_queue rx_queue tr "                                                                    \
 	"tm->when retrnsmt   uid  timeout inode"
 
-static const struct table tcp = { AF_INET, IPPROTO_TCP, tcp_line, "  sl  " HEAD_4, 149 };
-static const struct table tcp6 = { AF_INET6, IPPROTO_TCP, tcp_line, HEAD_6, 0 };
-static const struct table udp = { AF_INET, IPPROTO_UDP, udp_line,
-				  "   sl  " HEAD_4 " ref pointer drops", 127 };
-static const struct table udp6 = { AF_INET6, IPPROTO_UDP, udp_line, HEAD_6 " ref pointer drops",
-				   0 };
-static const struct table unixes = { AF_UNIX, -1, unix_line,
-				     "Num       RefCount Protocol Flags    Type St Inode Path", 0 };
+static const struct table tcp = {
+	AF_INET, IPPROTO_TCP, SOCK_STREAM, tcp_line, "  sl  " HEAD_4, 149
+};
+static const struct table tcp6 = { AF_INET6, IPPROTO_TCP, SOCK_STREAM, tcp_line, HEAD_6, 0 };
+static const struct table udp = {
+	AF_INET, IPPROTO_UDP, SOCK_DGRAM, udp_line, "   sl  " HEAD_4 " ref pointer drops", 127
+};
+static const struct table udp6 = {
+	AF_INET6, IPPROTO_UDP, SOCK_DGRAM, udp_line, HEAD_6 " ref pointer drops", 0
+};
+static const struct table unixes = {
+	AF_UNIX, -1, 0, unix_line, "Num       RefCount Protocol Flags    Type St Inode Path", 0
+};
 static const struct table netlinks = {
-	AF_NETLINK, -1, netlink_line,
+	AF_NETLINK,
+	-1,
+	0,
+	netlink_line,
 	"sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode",
+	0
+};
+
+static const struct table raw = {
+	AF_INET, -1, SOCK_RAW, raw_line, "  sl  " HEAD_4 " ref pointer drops", 0
+};
+static const struct table raw6 = {
+	AF_INET6, -1, SOCK_RAW, raw_line, HEAD_6 " ref pointer drops", 0
+};
+static const struct table icmp = {
+	AF_INET, IPPROTO_ICMP, SOCK_DGRAM, udp_line, "  sl  " HEAD_4 " ref pointer drops", 127
+};
+static const struct table icmp6 = {
+	AF_INET6, IPPROTO_ICMPV6, SOCK_DGRAM, udp_line, HEAD_6 " ref pointer drops", 0
+};
+static const struct table packet = {
+	AF_PACKET,
+	-1,
+	0,
+	packet_line,
+	"sk               RefCnt Type Proto  Iface R Rmem   User   Inode",
 	0
 };
 
@@ -267,7 +317,15 @@ static void count(struct usage *u, struct socket *s)
 		u->pages += ((size_t)st.rx + st.tx + 4095) / 4096;
 }
 
-enum { TCP_4, TCP_6, UDP_4, UDP_6, NR_USAGES };
+enum { TCP_4, TCP_6, UDP_4, UDP_6, RAW_4, RAW_6, PING_4, PING_6, NR_USAGES };
+
+static int usage_of(const struct socket *s)
+{
+	return s->type == SOCK_RAW          ? RAW_4
+	       : s->protocol == IPPROTO_TCP ? TCP_4
+	       : s->protocol == IPPROTO_UDP ? UDP_4
+					    : PING_4;
+}
 
 /* Counts the network's sockets: how many there are of any kind, and how many connections that no
  * socket is left of. */
@@ -284,9 +342,7 @@ static unsigned count_all(struct pseudo_node *n, struct usage usage[NR_USAGES], 
 	list_for_each (s, &net->sockets, net_node) {
 		all++;
 		if (s->family == AF_INET || s->family == AF_INET6)
-			count(&usage[(s->protocol == IPPROTO_TCP ? TCP_4 : UDP_4) +
-				     (s->family == AF_INET6)],
-			      s);
+			count(&usage[usage_of(s) + (s->family == AF_INET6)], s);
 	}
 	mutex_unlock(&net->lock);
 	*ended = net->loop ? loop_waits(net->loop) : 0;
@@ -295,7 +351,7 @@ static unsigned count_all(struct pseudo_node *n, struct usage usage[NR_USAGES], 
 }
 
 /* Of a connection over the host's network that no file belongs to any more (an orphan, TIME_WAIT)
- * nobody knows whose it was. No guest has a socket of the other kinds, or fragments. */
+ * nobody knows whose it was. No guest has fragments. */
 static int show_sockstat(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	struct usage u[NR_USAGES] = { 0 };
@@ -306,7 +362,8 @@ static int show_sockstat(struct pseudo_node *n, struct caller *c, struct text *o
 		    u[TCP_4].all + u[TCP_6].all, u[TCP_4].pages + u[TCP_6].pages);
 	text_printf(out, "UDP: inuse %u mem %zu\n", u[UDP_4].in_use,
 		    u[UDP_4].pages + u[UDP_6].pages);
-	text_puts(out, "UDPLITE: inuse 0\nRAW: inuse 0\nFRAG: inuse 0 memory 0\n");
+	text_printf(out, "UDPLITE: inuse 0\nRAW: inuse %u\nFRAG: inuse 0 memory 0\n",
+		    u[RAW_4].in_use);
 	return 0;
 }
 
@@ -317,7 +374,8 @@ static int show_sockstat6(struct pseudo_node *n, struct caller *c, struct text *
 
 	count_all(n, u, &ended);
 	text_printf(out, "TCP6: inuse %u\nUDP6: inuse %u\n", u[TCP_6].in_use, u[UDP_6].in_use);
-	text_puts(out, "UDPLITE6: inuse 0\nRAW6: inuse 0\nFRAG6: inuse 0 memory 0\n");
+	text_printf(out, "UDPLITE6: inuse 0\nRAW6: inuse %u\nFRAG6: inuse 0 memory 0\n",
+		    u[RAW_6].in_use);
 	return 0;
 }
 
@@ -407,7 +465,12 @@ static const struct pseudo_entry net_entries[] = {
 	HOST("snmp6", 0),
 	SAYS("sockstat", show_sockstat),
 	SAYS("sockstat6", show_sockstat6),
+	TABLE("icmp", icmp),
+	TABLE("icmp6", icmp6),
 	TABLE("netlink", netlinks),
+	TABLE("packet", packet),
+	TABLE("raw", raw),
+	TABLE("raw6", raw6),
 	TABLE("tcp", tcp),
 	TABLE("tcp6", tcp6),
 	TABLE("udp", udp),

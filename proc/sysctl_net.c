@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /proc/sys/net: the settings of the host's network, as they are now; what is ours of them is said
  * by us. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
+#include "kernel/nsproxy.h"
+#include "kernel/sandbox.h"
+#include "kernel/task.h"
+#include "net/net.h"
 #include "proc/net.h"
 #include "proc/proc.h"
 
@@ -15,6 +22,45 @@ static int show_host(struct pseudo_node *n, struct caller *c, struct text *out)
 static int show_dgram_qlen(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	text_puts(out, "10\n");
+	return 0;
+}
+
+static struct net *net_for(struct pseudo_node *n, struct caller *c)
+{
+	return nsproxy_net(c->task ? c->task->nsproxy : n->sb->nsproxy);
+}
+
+/* Who may have ping sockets (icmp(7)) in a network of our own; of the host's it decides. */
+static int show_ping_groups(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	struct net *net = net_for(n, c);
+	uint64_t range = net->ping_groups;
+
+	if (!net_is_own(net))
+		return proc_show_host(out, "/proc/sys/net/ipv4/ping_group_range");
+	text_printf(out, "%u\t%u\n", (gid_t)(range >> 32), (gid_t)range);
+	return 0;
+}
+
+/* Linux: ipv4_ping_group_range. A number that is not given stays. */
+static int store_ping_groups(struct pseudo_node *n, struct caller *c, char *text)
+{
+	struct net *net = net_for(n, c);
+	uint64_t range = net->ping_groups, v[2] = { range >> 32, (gid_t)range };
+	char *rest, *word = strtok_r(text, " \t\n", &rest);
+	unsigned nr = 0;
+
+	if (!net_is_own(net))
+		return -EPERM;
+	for (; word && nr < 2; word = strtok_r(NULL, " \t\n", &rest)) {
+		char *end;
+		v[nr] = strtoull(word, &end, 0);
+		if (*end || *word == '-' || v[nr++] >= UINT32_MAX)
+			return -EINVAL;
+	}
+	if (!nr)
+		return -EINVAL;
+	net->ping_groups = v[0] <= v[1] ? v[0] << 32 | v[1] : PING_NOBODY;
 	return 0;
 }
 
@@ -49,7 +95,8 @@ static const struct pseudo_entry ipv4_entries[] = {
 	IPV4("ip_no_pmtu_disc"),
 	IPV4("ip_nonlocal_bind"),
 	IPV4("ip_unprivileged_port_start"),
-	IPV4("ping_group_range"),
+	{ "ping_group_range", S_IFREG | 0644, .show = show_ping_groups,
+	  .store = store_ping_groups },
 	IPV4("tcp_abort_on_overflow"),
 	IPV4("tcp_adv_win_scale"),
 	IPV4("tcp_allowed_congestion_control"),

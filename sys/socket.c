@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* socket(2) and its family: descriptors and arguments here, the rest in net/. */
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <stdlib.h>
 
 #include "kernel/nsproxy.h"
 #include "kernel/savepoint.h"
@@ -426,16 +428,79 @@ static bool is_too_short(int level, int name, int len)
 	return level == SOL_SOCKET && name != SO_BINDTODEVICE && len < (int)sizeof(int);
 }
 
+/* The program of a filter is where the option's value says (Linux: copy_bpf_fprog_from_user). */
+static int attach_filter(struct task *t, struct socket *s, gva_t at, int len)
+{
+	struct caller c = task_caller(t);
+	struct sock_fprog user;
+
+	if (len != sizeof user)
+		return -EINVAL;
+	if (copy_from_guest(t->mm, &user, at, sizeof user))
+		return -EFAULT;
+	if (!user.filter || !user.len || user.len > BPF_MAXINSNS)
+		return -EINVAL;
+	size_t size = user.len * sizeof *user.filter;
+	void *prog = malloc(size);
+	int err =
+	    !prog ? -ENOMEM
+	    : copy_from_guest(t->mm, prog, GVA((uint64_t)user.filter), size)
+		? -EFAULT
+		: socket_setsockopt(s, &c, SOL_SOCKET, SO_ATTACH_FILTER, prog, (unsigned)size);
+	free(prog);
+	return err;
+}
+
+/* The value's length is in instructions (Linux: sk_get_filter). */
+static int get_filter(struct task *t, struct socket *s, gva_t at, int len)
+{
+	struct caller c = task_caller(t);
+	unsigned room = len < BPF_MAXINSNS ? (unsigned)len : BPF_MAXINSNS;
+	struct sock_filter *prog = malloc((room + 1) * sizeof *prog);
+
+	if (!prog)
+		return -ENOMEM;
+	int n = socket_getsockopt(s, &c, SOL_SOCKET, SO_GET_FILTER, prog,
+				  room * (unsigned)sizeof *prog);
+	if (n > 0 && room && copy_to_guest(t->mm, at, prog, (size_t)n * sizeof *prog))
+		n = -EFAULT;
+	free(prog);
+	return n;
+}
+
+/* A descriptor of a program that the kernel has checked, which no guest can have. */
+static int attach_checked(struct task *t, gva_t at, int len)
+{
+	int fd;
+
+	if (len != sizeof fd)
+		return -EINVAL;
+	if (copy_from_guest(t->mm, &fd, at, sizeof fd))
+		return -EFAULT;
+	struct file *f = task_fd(t, fd);
+	if (!f)
+		return -EBADF;
+	task_fd_put(t, f);
+	return -EINVAL;
+}
+
 SYSCALL_DEFINE(setsockopt)
 {
 	struct caller c = task_caller(t);
 	char val[OPTION_MAX] = { 0 };
-	int len = a[4];
+	int len = a[4], level = a[1], name = a[2];
 	struct socket *s;
 
 	int err = get_socket(t, a[0], &s);
 	if (err)
 		return err;
+	if (level == SOL_SOCKET && len >= (int)sizeof(int) &&
+	    (name == SO_ATTACH_FILTER || name == SO_ATTACH_BPF)) {
+		err = name == SO_ATTACH_BPF ? attach_checked(t, GVA(a[3]), len)
+					    : attach_filter(t, s, GVA(a[3]), len);
+		put_socket(t, s);
+		return err;
+	}
 	if (len > OPTION_MAX)
 		len = OPTION_MAX;
 	if (len < 0)
@@ -475,8 +540,11 @@ SYSCALL_DEFINE(getsockopt)
 		len = OPTION_MAX;
 	if (!n && len < 0)
 		n = -EINVAL;
+	bool filter = !n && (int)a[1] == SOL_SOCKET && (int)a[2] == SO_GET_FILTER;
 	if (n)
 		n = socket_level_error(s, a[1], false) ?: n;
+	else if (filter)
+		n = get_filter(t, s, GVA(a[3]), len);
 	else
 		n = socket_getsockopt(s, &c, a[1], a[2], val, len < OPTION_MAX ? len : OPTION_MAX);
 	put_socket(t, s);
@@ -484,5 +552,7 @@ SYSCALL_DEFINE(getsockopt)
 		return n;
 	if ((int)a[1] == SOL_SOCKET && (int)a[2] == SO_PEERCRED && n >= (int)sizeof(pid_t))
 		show_peer(t, val);
-	return copy_to_guest(t->mm, GVA(a[3]), val, n) ? -EFAULT : put_user(t, GVA(a[4]), &n);
+	if (!filter && copy_to_guest(t->mm, GVA(a[3]), val, n))
+		return -EFAULT;
+	return put_user(t, GVA(a[4]), &n);
 }

@@ -89,6 +89,8 @@
 	  "the queue of a socket of a loopback", "net/loop_sock.h")                                \
 	X(UNIX_DEAD, 48, LOCK_SHORT,                                                               \
 	  "messages that wait to be freed", "net/unix_gc.c")                                       \
+	X(FILTER, 49, LOCK_SHORT,                                                                  \
+	  "the filters of sockets of a network", "net/socket_filter.h")                            \
 	X(NET_LEARNED, 49, LOCK_SHORT,                                                             \
 	  "what names have been said to stand for", "net/policy.c")                                \
 	X(EVENTFD, 50, LOCK_SHORT,                                                                 \
