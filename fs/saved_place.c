@@ -14,6 +14,9 @@
 
 #define REMOVED_MAX 32 /* directories that were removed with all that they lay in */
 
+/* How a place is told. */
+enum { BY_NAME, BY_REMOVED, BY_FILESYSTEM };
+
 /* The number of a mount in this snapshot; 0: none is kept, or not this one. */
 static uint64_t number_of(const struct saver *s, const struct mount *m)
 {
@@ -93,6 +96,29 @@ static void removed_save(struct saver *s, const struct path *p, const struct sta
 	path_put(&up);
 }
 
+/* ---- what its file system finds ---- */
+
+static bool is_found_by_fs(const struct path *p)
+{
+	return p->dentry->inode->ops->save;
+}
+
+/* The name of the root of its mount, from the root of all. */
+static int mount_name(const struct path *p, char name[PATH_MAX])
+{
+	const struct path root = { p->mnt, p->mnt->root }, all = { NULL, NULL };
+
+	return root.dentry ? path_string(&root, &all, name, PATH_MAX) : -ENOENT;
+}
+
+static void found_save(struct saver *s, const struct path *p)
+{
+	size_t place = encode_place(&s->out), start = s->out.len;
+
+	p->dentry->inode->ops->save(s, p->dentry->inode);
+	encode_at(&s->out, place, s->out.len - start);
+}
+
 /* ---- saving ---- */
 
 static const char *refused(struct saver *s, const struct path *p, unsigned depth)
@@ -107,7 +133,9 @@ static const char *refused(struct saver *s, const struct path *p, unsigned depth
 	if (place.number)
 		place.mnt = p->mnt;
 	bool bad = s->nr_mounts && !place.number;
-	if (!bad && is_removed(s->caller, p, &st))
+	if (!bad && is_found_by_fs(p))
+		bad = !place.number && mount_name(p, name) < 0;
+	else if (!bad && is_removed(s->caller, p, &st))
 		bad = removed_refused(s, p, depth);
 	else if (!bad)
 		bad = name_of(place.number, p, name) < 0 || !leads_to(s->caller, &place, p);
@@ -131,14 +159,24 @@ void place_save(struct saver *s, const struct path *p)
 	char name[PATH_MAX];
 	struct statx st;
 	uint64_t number = p && p->dentry ? number_of(s, p->mnt) : 0;
-	bool removed = p && p->dentry && is_removed(s->caller, p, &st);
-	bool known = p && p->dentry && !removed && name_of(number, p, name) >= 0;
+	unsigned by = BY_NAME;
+	int len = -ENOENT;
 
+	if (p && p->dentry && is_found_by_fs(p))
+		by = BY_FILESYSTEM;
+	else if (p && p->dentry && is_removed(s->caller, p, &st))
+		by = BY_REMOVED;
+	if (by == BY_FILESYSTEM && !number)
+		len = mount_name(p, name);
+	else if (by == BY_NAME && p && p->dentry)
+		len = name_of(number, p, name);
 	encode(&s->out, number);
-	encode_string(&s->out, known ? name : NULL);
-	encode(&s->out, removed);
-	if (removed)
+	encode_string(&s->out, len < 0 ? NULL : name);
+	encode(&s->out, by);
+	if (by == BY_REMOVED)
 		removed_save(s, p, &st);
+	else if (by == BY_FILESYSTEM)
+		found_save(s, p);
 }
 
 int place_of(struct saver *s, const struct path *p, struct saved_place *out)
@@ -157,7 +195,7 @@ void place_put(struct saver *s, const struct saved_place *p)
 {
 	encode(&s->out, p->number);
 	encode_string(&s->out, p->name);
-	encode(&s->out, false);
+	encode(&s->out, BY_NAME);
 }
 
 /* ---- loading ---- */
@@ -178,13 +216,43 @@ static int load_removed(struct loader *l, unsigned depth, struct saved_place *ou
 		      ? loader_damaged(l, "a directory that was removed")
 		      : load(l, depth + 1, &in);
 	if (!err && place_walk(c, &in, WALK_DIRECTORY, &up) == 0) {
-		err = removed_dir_new(c->fs->vfs, &st, name, up.dentry, &out->removed.dentry);
-		out->removed.mnt = err ? NULL : mount_get(up.mnt);
+		err = removed_dir_new(c->fs->vfs, &st, name, up.dentry, &out->found.dentry);
+		out->found.mnt = err ? NULL : mount_get(up.mnt);
 		path_put(&up);
 	}
 	if (err != -EBADMSG)
 		place_free(&in);
 	free(name);
+	return err;
+}
+
+/* `out` has the mount, or its name: where a file system of another type is mounted by now, or none,
+ * the place leads nowhere. */
+static int load_found(struct loader *l, struct saved_place *out)
+{
+	struct path root = { out->mnt, NULL };
+	struct decoder rest, in;
+	size_t len;
+	const void *p = decode_bytes(&l->in, &len);
+	int err = p && (out->mnt || out->name) ? 0 : loader_damaged(l, "a place in the tree");
+
+	if (err)
+		return err;
+	bool there = out->mnt ? mount_get(out->mnt) != NULL
+			      : path_walk(l->caller, NULL, out->name, WALK_NOFOLLOW, &root) == 0;
+	struct filesystem *fs = there ? root.mnt->fs : NULL;
+	decoder_init(&in, p, len);
+	rest = l->in;
+	l->in = in;
+	if (fs && fs->ops->load_inode)
+		err = fs->ops->load_inode(l, fs, &out->found.dentry);
+	l->in = rest;
+	if (!err && out->found.dentry)
+		out->found.mnt = mount_get(root.mnt);
+	if (there)
+		path_put(&root);
+	free(out->name);
+	out->name = NULL;
 	return err;
 }
 
@@ -195,12 +263,14 @@ static int load(struct loader *l, unsigned depth, struct saved_place *out)
 	*out = (struct saved_place){ .mnt = number ? l->mounts[number - 1] : NULL,
 				     .name = decode_string(&l->in, PATH_MAX),
 				     .number = number };
-	bool removed = decode_bool(&l->in);
+	uint64_t by = decode_max(&l->in, BY_FILESYSTEM);
 	int err = l->in.failed || (out->name && out->name[0] != '/')
 		      ? loader_damaged(l, "a place in the tree")
 		      : 0;
-	if (!err && removed)
+	if (!err && by == BY_REMOVED)
 		err = load_removed(l, depth, out);
+	else if (!err && by == BY_FILESYSTEM)
+		err = load_found(l, out);
 	if (err)
 		place_free(out);
 	return err;
@@ -213,7 +283,7 @@ int place_load(struct loader *l, struct saved_place *out)
 
 void place_free(struct saved_place *p)
 {
-	path_put(&p->removed);
+	path_put(&p->found);
 	free(p->name);
 	p->name = NULL;
 }
@@ -259,8 +329,8 @@ int place_walk(struct caller *c, const struct saved_place *p, unsigned flags, st
 {
 	struct dentry *d;
 
-	if (p->removed.dentry) {
-		*out = path_get(&p->removed);
+	if (p->found.dentry) {
+		*out = path_get(&p->found);
 		return 0;
 	}
 	if (!p->name)

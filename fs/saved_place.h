@@ -23,14 +23,15 @@ struct saved_place {
 	struct mount *mnt; /* borrowed; NULL: `name` is from the root of all */
 	char *name;        /* owned; NULL: it leads nowhere */
 	uint64_t number;   /* of the mount, 0: none */
-	/* a directory that was removed: all there is to it, a reference. dentry NULL: it is none */
-	struct path removed;
+	/* what no name leads to: a directory that was removed, what is about a process; a reference.
+	 * dentry NULL: it is not known yet */
+	struct path found;
 };
 
 /* Does it lead anywhere? */
 static inline bool place_leads(const struct saved_place *p)
 {
-	return p->name || p->removed.dentry;
+	return p->name || p->found.dentry;
 }
 /* Is it a name from the root of all? */
 static inline bool place_is_name(const struct saved_place *p)

@@ -41,6 +41,8 @@ struct file;
 struct inode;
 struct inode_query;
 struct dentry;
+struct loader;
+struct saver;
 struct mnt_namespace;
 struct mount;
 struct mount_hash;
@@ -201,6 +203,9 @@ struct inode_ops {
 	 * known. */
 	struct inode *(*place)(struct inode *i, const struct dentry *d, char name[NAME_MAX + 1],
 			       bool *gone);
+	/* Snapshots: writes how its file system finds it, whatever its name leads to now
+	 * (filesystem_ops.load_inode). NULL: by its name. */
+	void (*save)(struct saver *s, struct inode *i);
 	/* Last reference gone. */
 	void (*release)(struct inode *i);
 };
@@ -269,6 +274,8 @@ struct filesystem_ops {
 	/* What it adds to the options in /proc/mounts, each with a comma in front. NULL:
 	 * nothing. */
 	void (*show_options)(struct filesystem *fs, struct text *out);
+	/* Reads what inode_ops.save of one of its inodes wrote: a reference. -EBADMSG, -ENOMEM. */
+	int (*load_inode)(struct loader *l, struct filesystem *fs, struct dentry **out);
 };
 
 /* Times of access are kept as by relatime (mount(8)) unless a flag says otherwise. */

@@ -138,4 +138,6 @@ static bool next(struct pseudo_node *dir, struct caller *c, int *cursor, char na
 	return true;
 }
 
-const struct pseudo_dir proc_map_files_dir = { .lookup = lookup, .next = next };
+const struct pseudo_dir proc_map_files_dir = { .lookup = lookup,
+					       .member = &link_entry,
+					       .next = next };

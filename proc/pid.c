@@ -407,7 +407,9 @@ static bool tasks_next(struct pseudo_node *dir, struct caller *c, int *cursor, c
 	return best >= 0;
 }
 
-static const struct pseudo_dir tasks_dir = { .lookup = tasks_lookup, .next = tasks_next };
+static const struct pseudo_dir tasks_dir = { .lookup = tasks_lookup,
+					     .member = &task_entry,
+					     .next = tasks_next };
 
 #define LINK(name, which)                                                                          \
 	{                                                                                          \

@@ -101,7 +101,7 @@ static int lookup(struct pseudo_node *dir, struct caller *c, const char *name, s
 	int open = ft ? fd_get_cloexec(ft, fd) : -EBADF;
 	fdtable_put(ft, c);
 	out->number = fd;
-	out->entry = dir->entry->dir == &proc_fd_dir ? &fd_entry : &fdinfo_entry;
+	out->entry = dir->entry->dir->member;
 	return open < 0 ? -ENOENT : 0;
 }
 
@@ -117,5 +117,7 @@ static bool next(struct pseudo_node *dir, struct caller *c, int *cursor, char na
 	return fd >= 0;
 }
 
-const struct pseudo_dir proc_fd_dir = { .lookup = lookup, .next = next };
-const struct pseudo_dir proc_fdinfo_dir = { .lookup = lookup, .next = next };
+const struct pseudo_dir proc_fd_dir = { .lookup = lookup, .member = &fd_entry, .next = next };
+const struct pseudo_dir proc_fdinfo_dir = { .lookup = lookup,
+					    .member = &fdinfo_entry,
+					    .next = next };

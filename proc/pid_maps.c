@@ -243,12 +243,14 @@ int64_t proc_maps_ioctl(struct pseudo_node *n, struct caller *c, struct mm *call
 
 /* ---- mem: the address space as a file, without regard to page rights (proc(5)) ---- */
 
+static const struct file_ops mem_ops;
+
 /* The space may end before the file does: from then on there is nothing to read. */
 struct mem_file {
 	struct file file;
 	struct sandbox *sb;
 	struct pid *pid; /* reference */
-	struct mm *mm;   /* a pin */
+	struct mm *mm;   /* a pin; NULL: in a copy of one whose space had gone */
 };
 
 static struct mem_file *mem_of(struct file *f)
@@ -288,7 +290,7 @@ static struct mm *mem_space(struct mem_file *m)
 {
 	sandbox_lock(m->sb);
 	struct task *t = proc_task_of(m->pid);
-	struct mm *mm = t && t->mm == m->mm ? mm_get(t->mm) : NULL;
+	struct mm *mm = t && m->mm && t->mm == m->mm ? mm_get(t->mm) : NULL;
 	sandbox_unlock(m->sb);
 	return mm;
 }
@@ -328,31 +330,40 @@ static int64_t mem_lseek(struct file *f, struct caller *c, int64_t off, int when
 static void mem_release(struct file *f)
 {
 	struct mem_file *m = mem_of(f);
-	mm_unpin(m->mm);
+	if (m->mm)
+		mm_unpin(m->mm);
 	pid_put(m->pid);
 	free(m);
 }
 
-/* It is found by its name as long as the process has that memory. */
 static const char *mem_refused(struct saver *s, void *object)
 {
-	struct mm *mm = mem_space(mem_of(object));
-
-	if (!mm)
-		return "of a process that has ended or runs another program, which a snapshot "
-		       "cannot hold yet";
-	mm_put(mm);
 	return file_by_path.refused(s, object);
 }
 
+/* The process may have ended, or run another program. */
 static int mem_save(struct saver *s, void *object)
 {
+	struct mm *mm = mem_space(mem_of(object));
+
+	encode(&s->out, mm != NULL);
+	if (mm)
+		mm_put(mm);
 	return file_by_path.save(s, object);
 }
 
 static int mem_load(struct loader *l, void **out)
 {
-	return file_by_path.load(l, out);
+	bool has_space = decode_bool(&l->in);
+	int err = file_by_path.load(l, out);
+
+	if (!err && !has_space && ((struct file *)*out)->ops == &mem_ops) {
+		struct mem_file *m = mem_of(*out);
+		if (m->mm)
+			mm_unpin(m->mm);
+		m->mm = NULL;
+	}
+	return err;
 }
 
 const struct saved_kind proc_mem_saved = {
@@ -374,16 +385,20 @@ static const struct file_ops mem_ops = {
 int proc_mem_open(struct pseudo_node *n, struct caller *c, int flags, struct file **out)
 {
 	int err = proc_check_inspect(n, c);
-	if (err)
+	if (err && c->task)
 		return err;
 	struct mm *mm = proc_mm(n);
-	struct mem_file *m = mm ? calloc(1, sizeof *m) : NULL;
+	if (!mm && c->task)
+		return -ENOENT;
+	struct mem_file *m = calloc(1, sizeof *m);
 	if (m)
-		*m = (struct mem_file){ .sb = n->sb, .pid = pid_get(n->pid), .mm = mm_pin(mm) };
+		*m = (struct mem_file){ .sb = n->sb,
+					.pid = pid_get(n->pid),
+					.mm = mm ? mm_pin(mm) : NULL };
 	if (mm)
 		mm_put(mm);
 	if (!m)
-		return mm ? -ENOMEM : -ENOENT;
+		return -ENOMEM;
 	file_init(&m->file, &mem_ops, (unsigned)flags);
 	*out = &m->file;
 	return 0;

@@ -23,6 +23,9 @@
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 #include "proc/pseudo_file.h"
+#include "util/saved.h"
+
+#define DEPTH_MAX 16 /* names on the way from the root to a node */
 
 struct pseudo_fs {
 	struct filesystem fs;
@@ -31,7 +34,7 @@ struct pseudo_fs {
 	struct ns_common *ns; /* a reference, or NULL */
 };
 
-static const struct inode_ops node_ops, magic_link_ops;
+static const struct inode_ops *node_ops(bool jumps, bool of_process);
 
 static struct pseudo_fs *fs_of(struct filesystem *fs)
 {
@@ -58,7 +61,8 @@ static struct pseudo_node *node_new(struct pseudo_fs *pfs, struct pseudo_node *p
 	struct pseudo_node *n = calloc(1, sizeof *n);
 	if (!n)
 		return NULL;
-	inode_init(&n->inode, &pfs->fs, found->entry->jump ? &magic_link_ops : &node_ops,
+	inode_init(&n->inode, &pfs->fs,
+		   node_ops(found->entry->jump, found->pid || (parent && parent->pid)),
 		   found->entry->mode & S_IFMT);
 	n->sb = pfs->sb;
 	n->entry = found->entry;
@@ -263,11 +267,11 @@ static int node_jump(struct inode *i, struct caller *c, struct path *out)
 
 int pseudo_path(const struct pseudo_node *node, char *buf, size_t size)
 {
-	const struct pseudo_node *chain[16];
+	const struct pseudo_node *chain[DEPTH_MAX];
 	int depth = 0;
 	size_t len = 0;
 
-	for (const struct pseudo_node *n = node; n->parent && depth < 16; n = n->parent)
+	for (const struct pseudo_node *n = node; n->parent && depth < DEPTH_MAX; n = n->parent)
 		chain[depth++] = n;
 	if (size < 2)
 		return -ENAMETOOLONG;
@@ -298,10 +302,79 @@ static int node_open(struct inode *i, struct caller *c, struct dentry *d, int fl
 		     struct file **out)
 {
 	struct pseudo_node *n = node_of(i);
-	int err = n->entry->may_open ? n->entry->may_open(n, c, flags) : 0;
+	/* in a copy it is open already: whoever opened it might */
+	int err = n->entry->may_open && c->task ? n->entry->may_open(n, c, flags) : 0;
 	if (err)
 		return err;
 	return n->entry->open ? n->entry->open(n, c, flags, out) : pseudo_file_open(n, flags, out);
+}
+
+/* ---- snapshots: what is about a process, which may have ended ---- */
+
+/* The way from the root: names, numbers, and of each whom it is about. */
+static void node_save(struct saver *s, struct inode *i)
+{
+	const struct pseudo_node *chain[DEPTH_MAX];
+	unsigned depth = 0;
+
+	for (const struct pseudo_node *n = node_of(i); n->parent && depth < DEPTH_MAX;
+	     n = n->parent)
+		chain[depth++] = n;
+	encode(&s->out, depth);
+	while (depth-- > 0) {
+		encode_string(&s->out, chain[depth]->name);
+		encode(&s->out, (uint64_t)chain[depth]->number);
+		encode(&s->out, saved_object(s, &pid_saved, chain[depth]->pid));
+	}
+}
+
+/* One step: takes the reference to *n over, and gives the next one. */
+static int load_step(struct loader *l, struct pseudo_node **n)
+{
+	struct pseudo_node *dir = *n, *child = NULL;
+	const struct pseudo_dir *d = dir->entry->dir;
+	char *name = decode_string(&l->in, sizeof dir->name);
+	struct pseudo_found found = { .number = (int)decode_between(&l->in, 0, INT_MAX) };
+	void *pid = NULL;
+	int err = loaded_object(l, decode(&l->in), &pid_saved, &pid);
+
+	if (!err && (l->in.failed || !d || !name || !*name || strchr(name, '/')))
+		err = loader_damaged(l, "a file of /proc");
+	if (!err) {
+		found.entry = table_find(d, name, strlen(name));
+		if (!found.entry && pid)
+			found.entry = d->member;
+		err = found.entry ? 0 : loader_damaged(l, "a file of /proc");
+	}
+	if (!err) {
+		found.pid = pid ? pid_get(pid) : NULL;
+		child = node_new(fs_of(dir->inode.fs), dir, &found, name, strlen(name));
+		err = child ? 0 : -ENOMEM;
+		if (err)
+			pid_put(found.pid);
+	}
+	inode_put(&dir->inode);
+	*n = child;
+	free(name);
+	return err;
+}
+
+static int node_load(struct loader *l, struct filesystem *fs, struct dentry **out)
+{
+	struct pseudo_node *n = node_of(inode_get(fs->root));
+	uint64_t depth = decode_max(&l->in, DEPTH_MAX);
+	int err = l->in.failed || !depth ? loader_damaged(l, "a file of /proc") : 0;
+
+	if (err) {
+		inode_put(&n->inode);
+		return err;
+	}
+	for (uint64_t i = 0; i < depth && !err; i++)
+		err = load_step(l, &n);
+	if (err)
+		return err;
+	*out = dentry_new(&n->inode, &n->parent->inode, n->name, strlen(n->name));
+	return *out ? 0 : -ENOMEM;
 }
 
 #define NODE_OPS                                                                                   \
@@ -310,14 +383,22 @@ static int node_open(struct inode *i, struct caller *c, struct dentry *d, int fl
 	.readlink = node_readlink, .open = node_open, .statfs = node_statfs, .path = node_path,    \
 	.release = node_release
 
-static const struct inode_ops node_ops = { NODE_OPS };
-static const struct inode_ops magic_link_ops = { NODE_OPS, .jump = node_jump };
+static const struct inode_ops *node_ops(bool jumps, bool of_process)
+{
+	static const struct inode_ops all[2][2] = {
+		{ { NODE_OPS }, { NODE_OPS, .save = node_save } },
+		{ { NODE_OPS, .jump = node_jump },
+		  { NODE_OPS, .jump = node_jump, .save = node_save } },
+	};
+
+	return &all[jumps][of_process];
+}
 
 struct pseudo_node *pseudo_node_of_file(struct file *f)
 {
 	struct inode *i = file_inode(f);
 
-	return i && (i->ops == &node_ops || i->ops == &magic_link_ops) ? node_of(i) : NULL;
+	return i && i->ops->release == node_release ? node_of(i) : NULL;
 }
 
 static void pseudo_fs_destroy(struct filesystem *fs)
@@ -327,7 +408,10 @@ static void pseudo_fs_destroy(struct filesystem *fs)
 	free(fs_of(fs));
 }
 
-static const struct filesystem_ops pseudo_fs_ops = { .destroy = pseudo_fs_destroy };
+static const struct filesystem_ops pseudo_fs_ops = {
+	.destroy = pseudo_fs_destroy,
+	.load_inode = node_load,
+};
 
 struct pid_namespace *pseudo_pids(const struct pseudo_node *n)
 {

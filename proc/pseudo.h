@@ -81,6 +81,9 @@ struct pseudo_dir {
 	/* 0, or -ENOENT. */
 	int (*lookup)(struct pseudo_node *dir, struct caller *c, const char *name, size_t len,
 		      struct pseudo_found *out);
+	/* What is behind all names that `lookup` finds, where that is about a process: snapshots.
+	 * NULL: it has to be looked for. */
+	const struct pseudo_entry *member;
 	/* The first name whose cursor is >= *cursor, which is moved to it; false: no more. */
 	bool (*next)(struct pseudo_node *dir, struct caller *c, int *cursor, char name[32],
 		     unsigned char *d_type);

@@ -189,7 +189,7 @@ static const struct pseudo_entry root_entries[] = {
 	SHOW("vmstat", proc_show_vmstat),
 };
 static const struct pseudo_dir root_dir = { PSEUDO_TABLE(root_entries), .lookup = root_lookup,
-					    .next = root_next };
+					    .member = &pid_entry, .next = root_next };
 static const struct pseudo_entry root_entry = { NULL, S_IFDIR | 0555, .dir = &root_dir };
 
 int procfs_create(struct sandbox *sb, struct pid_namespace *pids, struct filesystem **out)

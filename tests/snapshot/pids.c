@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Namespaces of processes: numbers at each level, an init that adopts, one that has none yet, one
- * that waits for a zombie, a proc of each, pidfds, a group whose leader is gone. */
+ * that waits for a zombie, a proc of each, pidfds, a group whose leader is gone; and files of /proc
+ * that are open: of descriptors, of a process that has ended. */
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -174,9 +175,39 @@ static pid_t leaves(pid_t *zombie)
 	return init;
 }
 
+static void say_read(const char *what, int fd)
+{
+	char b[512];
+	ssize_t n = pread(fd, b, sizeof b - 1, 0);
+
+	b[n > 0 ? n : 0] = 0;
+	printf("%s: %.*s\n", what, n < 0 ? 40 : (int)strcspn(b, "\n"), n < 0 ? strerror(errno) : b);
+}
+
+/* Of this process, and of one that ends. */
+static void open_files(int info[2], int gone[3])
+{
+	static const char *const names[] = { "stat", "mem", "task" };
+	pid_t pid = clone_into(0);
+	char path[64];
+
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	for (int i = 0; i < 3; i++) {
+		snprintf(path, sizeof path, "/proc/%d/%s", pid, names[i]);
+		gone[i] = (int)check(open(path, O_RDONLY));
+	}
+	check(kill(pid, SIGKILL));
+	check(waitpid(pid, NULL, 0));
+	info[0] = (int)check(open("/proc/self/fdinfo/0", O_RDONLY));
+	info[1] = (int)check(open("/proc/self/fdinfo", O_RDONLY | O_DIRECTORY));
+}
+
 int main(void)
 {
-	int go[2], said[2], status;
+	int go[2], said[2], info[2], gone[3], status;
 	pid_t zombie;
 
 	if (geteuid() != 0) {
@@ -190,9 +221,15 @@ int main(void)
 		_exit(outer(go, said));
 	wait_for(said[0]);
 	pid_t init = leaves(&zombie);
+	open_files(info, gone);
 	mark();
 
 	char path[64];
+	say_read("descriptor 0", info[0]);
+	printf("descriptor 1: %d\n", faccessat(info[1], "1", F_OK, 0));
+	say_read("stat of one that ended", gone[0]);
+	say_read("its memory", gone[1]);
+	printf("its threads: %d\n", openat(gone[2], "1", O_PATH));
 	say_numbers("/proc/self/status", "NSpid:", 1);
 	snprintf(path, sizeof path, "/proc/%d/status", pid);
 	say_numbers(path, "NSpid:", 1);
