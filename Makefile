@@ -88,7 +88,7 @@ lib: $(BUILD)/libhl.a
 # What runs once, to tell somebody something, or to copy what a file or a socket holds, is better small than fast: the executable may
 # have 2.5 MB. -O2 are the ways that every call, fault and wait takes.
 COLD_DIRS := cli lib jail trace debug proc snapshot sys loader ipc cred net kernel/ptrace kernel/seccomp kernel/tty fs/cpiofs fs/overlay fs/ramfs platform/kvm
-COLD_FILES := kernel/coredump kernel/elfcore mm/dump
+COLD_FILES := mm/policy mm/seal kernel/coredump kernel/elfcore mm/dump
 $(COLD_DIRS:%=$(BUILD)/%/%.c.o) $(COLD_FILES:%=$(BUILD)/%.c.o): OPT := -Os
 
 # Another compiler or other flags: everything anew. Another way to write the same BUILD is no other flag.

@@ -454,6 +454,23 @@ static struct epitem *ep_find_file(struct epoll *ep, const struct file *f)
 	return found;
 }
 
+int epoll_watched(struct file *f, int fd, unsigned skip, const struct file **out)
+{
+	struct epoll *ep = epoll_of(f);
+	int err = -ENOENT;
+
+	mutex_lock(&ep->lock);
+	for (struct rb_node *n = rb_first(&ep->items); n && err; n = rb_next(n)) {
+		const struct epitem *item = rb_entry(n, struct epitem, node);
+		if (item->fd != fd || skip--)
+			continue;
+		*out = item->file;
+		err = 0;
+	}
+	mutex_unlock(&ep->lock);
+	return err;
+}
+
 static void epoll_file_gone(struct file *f)
 {
 	struct epitem *item;

@@ -15,6 +15,9 @@ int epoll_create_file(struct caller *c, struct sandbox *sb, struct file **out);
 bool file_is_epoll(const struct file *f);
 /* epoll_ctl(2); `ep` is an epoll file. `fd` is the number `f` has: an item is known by both. */
 int epoll_control(struct file *ep, int op, struct file *f, int fd, const struct epoll_event *event);
+/* The file that `ep` watches as `fd`, and of several the one behind `skip` others: not to be looked
+ * into. 0 or -ENOENT. */
+int epoll_watched(struct file *ep, int fd, unsigned skip, const struct file **out);
 /* epoll_wait(2) into `out`, at most `max` events; `deadline` 0: do not wait. Events, -EINTR,
  * -EFAULT. */
 int epoll_collect(struct file *ep, struct sleeper *s, struct uio *out, int max, uint64_t deadline);

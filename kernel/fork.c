@@ -358,6 +358,7 @@ static void copy_owner_state(struct task *t, struct task *child, const struct cl
 	sandbox_lock(t->sb);
 	sched_fork(&child->sched, &t->sched);
 	sandbox_unlock(t->sb);
+	child->mempolicy = t->mempolicy;
 	memcpy(child->comm, t->comm, sizeof child->comm);
 	if (!(flags & CLONE_VM) || flags & CLONE_VFORK)
 		child->altstack = t->altstack;

@@ -196,6 +196,8 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	waitqueue_init(&sb->uts_changes.queue);
 	int err = make_boot_id(sb);
 	if (!err)
+		err = random_bytes(NULL, sb->order_key, sizeof sb->order_key);
+	if (!err)
 		err = guest_clock_check(&sb->clock);
 	if (!err)
 		err = cpus_choose(&sb->cpus, cfg->limits.cpus);

@@ -122,6 +122,7 @@ struct sandbox {
 	struct pty_table *ptys;
 	struct tty *console;          /* the host's terminal behind fd 0-2, NULL: none */
 	uint8_t boot_id[16];          /* /proc/sys/kernel/random/boot_id */
+	uint64_t order_key[2];        /* secret: kcmp(2) orders by it */
 	struct sandbox_totals totals; /* of threads that ended */
 	char dead_reason[256];        /* set when a platform failed under the guest */
 };

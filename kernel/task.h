@@ -27,6 +27,7 @@
 #include "kernel/seccomp/seccomp.h"
 #include "kernel/signal.h"
 #include "mm/mm.h"
+#include "mm/policy.h"
 #include "platform/platform.h"
 
 struct fdtable;
@@ -75,6 +76,7 @@ struct task {
 	struct sigpending pending;
 	char comm[TASK_COMM_LEN];
 	struct sched sched;
+	struct mempolicy mempolicy; /* set_mempolicy(2) */
 	/* told to die by exit_group, execve of a sibling, or SIGKILL */
 	bool group_exiting;
 	unsigned park;   /* reasons to rest: kernel/park.h */

@@ -9,6 +9,7 @@
 
 #include "mm/fault.h"
 #include "mm/populate.h"
+#include "mm/seal.h"
 #include "mm/sync.h"
 
 #ifndef MADV_DONTNEED_LOCKED
@@ -21,6 +22,7 @@ struct advice {
 	int (*fn)(struct mm *mm, struct vma *v, gva_t start, gva_t end, const struct advice *a);
 	unsigned refuses;    /* VMA_*: -EINVAL for vmas that have them */
 	bool anonymous;      /* -EINVAL for mappings of files */
+	bool discards;       /* takes contents away, which a seal may forbid */
 	bool stops_at_hole;  /* others go on behind it and report it in the end */
 	unsigned set, clear; /* VMA_*, for advise_flags */
 	unsigned access;     /* GUEST_*, for advise_populate */
@@ -127,9 +129,12 @@ static const struct advice advice_table[] = {
 	[MADV_RANDOM] = { .fn = advise_nothing },
 	[MADV_SEQUENTIAL] = { .fn = advise_nothing },
 	[MADV_WILLNEED] = { .fn = advise_willneed },
-	[MADV_DONTNEED] = { .fn = advise_dontneed, .refuses = VMA_LOCKED },
-	[MADV_FREE] = { .fn = advise_nothing, .refuses = VMA_LOCKED, .anonymous = true },
-	[MADV_DONTFORK] = { .fn = advise_flags, .set = VMA_DONTFORK },
+	[MADV_DONTNEED] = { .fn = advise_dontneed, .discards = true, .refuses = VMA_LOCKED },
+	[MADV_FREE] = { .fn = advise_nothing,
+			.discards = true,
+			.refuses = VMA_LOCKED,
+			.anonymous = true },
+	[MADV_DONTFORK] = { .fn = advise_flags, .discards = true, .set = VMA_DONTFORK },
 	[MADV_DOFORK] = { .fn = advise_flags, .clear = VMA_DONTFORK },
 	[MADV_MERGEABLE] = { .fn = advise_nothing },
 	[MADV_UNMERGEABLE] = { .fn = advise_nothing },
@@ -137,7 +142,10 @@ static const struct advice advice_table[] = {
 	[MADV_NOHUGEPAGE] = { .fn = advise_nothing },
 	[MADV_DONTDUMP] = { .fn = advise_flags, .set = VMA_DONTDUMP },
 	[MADV_DODUMP] = { .fn = advise_flags, .refuses = VMA_SPECIAL, .clear = VMA_DONTDUMP },
-	[MADV_WIPEONFORK] = { .fn = advise_flags, .anonymous = true, .set = VMA_WIPEONFORK },
+	[MADV_WIPEONFORK] = { .fn = advise_flags,
+			      .anonymous = true,
+			      .discards = true,
+			      .set = VMA_WIPEONFORK },
 	[MADV_KEEPONFORK] = { .fn = advise_flags, .clear = VMA_WIPEONFORK },
 	[MADV_COLD] = { .fn = advise_nothing, .refuses = VMA_LOCKED },
 	[MADV_PAGEOUT] = { .fn = advise_nothing, .refuses = VMA_LOCKED },
@@ -149,8 +157,17 @@ static const struct advice advice_table[] = {
 				  .refuses = VMA_SPECIAL,
 				  .stops_at_hole = true,
 				  .access = GUEST_WRITE },
-	[MADV_DONTNEED_LOCKED] = { .fn = advise_dontneed },
+	[MADV_DONTNEED_LOCKED] = { .fn = advise_dontneed, .discards = true },
 };
+
+static int advise_part(struct mm *mm, struct vma *v, gva_t start, gva_t end, const struct advice *a)
+{
+	if (a->discards && vma_keeps_contents(v))
+		return -EPERM;
+	if (v->flags & a->refuses || (a->anonymous && v->source))
+		return -EINVAL;
+	return a->fn(mm, v, start, end, a);
+}
 
 static int advise_locked(struct mm *mm, gva_t start, gva_t end, const struct advice *a)
 {
@@ -168,9 +185,7 @@ static int advise_locked(struct mm *mm, gva_t start, gva_t end, const struct adv
 			at = v->start;
 		}
 		high = gva_min(v->end, end);
-		err = (v->flags & a->refuses) || (a->anonymous && v->source)
-			  ? -EINVAL
-			  : a->fn(mm, v, at, high, a);
+		err = advise_part(mm, v, at, high, a);
 		at = high;
 	}
 	vma_merge(mm, start, at);

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "mm/populate.h"
+#include "mm/seal.h"
 #include "mm/shmem.h"
 
 #ifndef MAP_UNINITIALIZED
@@ -168,6 +169,11 @@ int mm_may_lock(struct mm *mm, uint64_t len)
 }
 
 int mm_clear_range(struct mm *mm, gva_t start, gva_t end)
+{
+	return range_sealed(mm, start, end) ? -EPERM : mm_empty_range(mm, start, end);
+}
+
+int mm_empty_range(struct mm *mm, gva_t start, gva_t end)
 {
 	lock_assert_held_write(&mm->lock);
 	struct vma *v = vma_find(mm, start), *next;

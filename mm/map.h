@@ -47,8 +47,10 @@ int mm_may_expand(struct mm *mm, uint64_t len, unsigned prot, unsigned flags);
 int mm_may_commit(struct mm_host *h, uint64_t len);
 /* The same for locked memory: 0, -EPERM or -EAGAIN. */
 int mm_may_lock(struct mm *mm, uint64_t len);
-/* Unmaps everything in the range. -ENOMEM, or -EINVAL where it may not be cut: nothing visible
- * changed. */
+/* Unmaps everything in the range. -ENOMEM, -EINVAL where it may not be cut, -EPERM where it is
+ * sealed: nothing visible changed. */
 int mm_clear_range(struct mm *mm, gva_t start, gva_t end);
+/* The same whatever is sealed. */
+int mm_empty_range(struct mm *mm, gva_t start, gva_t end);
 
 #endif

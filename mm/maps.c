@@ -122,6 +122,19 @@ static int mincore_locked(struct mm *mm, gva_t start, gva_t *end, unsigned char 
 	return 0;
 }
 
+int mm_page_present(struct mm *mm, gva_t addr)
+{
+	unsigned char there = 0;
+	gva_t page = gva_page_down(addr), end = gva_add(page, PAGE_SIZE);
+
+	rwlock_rdlock(&mm->lock);
+	int err = mincore_locked(mm, page, &end, &there);
+	rwlock_unlock(&mm->lock);
+	if (err)
+		return err == -ENOMEM ? -EFAULT : err;
+	return there & 1 ? 0 : -ENOENT;
+}
+
 int mm_mincore(struct mm *mm, gva_t addr, uint64_t len, gva_t vec)
 {
 	unsigned char buf[MINCORE_CHUNK];

@@ -21,6 +21,8 @@ uint64_t mm_mapped_memory(const struct mm *mm);
 /* How many of these the host has given pages for, about; all, when somebody else works on the mm
  * now. Does not wait. */
 uint64_t mm_touched(struct mm *mm);
+/* Is the page at `addr` in memory? 0; -EFAULT: nothing is mapped there, -ENOENT: it is not. */
+int mm_page_present(struct mm *mm, gva_t addr);
 int mm_mincore(struct mm *mm, gva_t addr, uint64_t len, gva_t vec);
 
 /* Bytes of [off, off + len) of a memory file that the host has given; once *steps is used up, all

@@ -18,6 +18,8 @@ static int check_rights(struct mm *mm, const struct vma *v, uint64_t len, unsign
 		return -EACCES;
 	if ((prot & PROT_EXEC) && !(v->flags & VMA_MAYEXEC))
 		return -EACCES;
+	if (v->flags & VMA_SEALED)
+		return -EPERM;
 	if ((prot & PROT_WRITE) && !(v->prot & PROT_WRITE) && !(v->flags & VMA_SHARED)) {
 		if (vma_is_data(prot, v->flags) && mm->data_bytes + len > mm->limit_data)
 			return -ENOMEM;

@@ -55,6 +55,8 @@ static int check_vma(struct mm *mm, const struct remap *r, const struct vma *v)
 
 	if (!v)
 		return -EFAULT;
+	if (v->flags & VMA_SEALED)
+		return -EPERM;
 	if (!grows && !has_target(r))
 		return 0;
 	if (r->old_len == 0 && !(v->flags & VMA_SHARED))

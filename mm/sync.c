@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "mm/pagesource.h"
+#include "mm/seal.h"
 #include "mm/vma.h"
 
 /* The part of a shared file mapping at or above *at. */
@@ -88,6 +89,8 @@ static int next_to_remove(struct mm *mm, gva_t *at, gva_t end, bool *hole, struc
 	out->source = NULL;
 	if (!v || gva_le(end, v->start))
 		return 0;
+	if (vma_keeps_contents(v))
+		return -EPERM;
 	if ((v->flags & VMA_LOCKED) || !v->source)
 		return -EINVAL;
 	if (!(v->flags & VMA_SHARED) || !(v->flags & VMA_MAYWRITE))

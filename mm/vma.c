@@ -184,6 +184,7 @@ struct vma *vma_new(struct mm *mm, const struct vma *like)
 	v->source = like->source;
 	v->offset = like->offset;
 	v->place = like->place;
+	v->policy = like->policy;
 	if (like->mm)
 		v->name = name_get(like->name);
 	else if (like->name && !vma_set_name(v, like->name, strlen(like->name), NULL)) {
@@ -303,7 +304,8 @@ int vma_isolate(struct mm *mm, gva_t start, gva_t end)
 static bool vma_continues(const struct vma *a, const struct vma *b)
 {
 	if (!gva_eq(a->end, b->start) || a->prot != b->prot || a->flags != b->flags ||
-	    (a->flags & VMA_SPECIAL) || a->source != b->source || (a->place && a->place->count))
+	    (a->flags & VMA_SPECIAL) || a->source != b->source || (a->place && a->place->count) ||
+	    !mempolicy_same(&a->policy, &b->policy))
 		return false;
 	if (a->source && vma_offset(a, a->end) != b->offset)
 		return false;

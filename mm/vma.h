@@ -9,6 +9,7 @@
 
 #include "mm/mapped_place.h"
 #include "mm/mm.h"
+#include "mm/policy.h"
 #include "util/gva.h"
 #include "util/list.h"
 #include "util/rbtree.h"
@@ -26,6 +27,7 @@ struct vma {
 	struct mm *mm;
 	char *name; /* for /proc/PID/maps: path of the file, "[heap]"...; shared; may be NULL */
 	struct mapped_place *place; /* reference; NULL: of nothing that could go away */
+	struct mempolicy policy;    /* mbind(2) */
 };
 
 enum {
@@ -40,6 +42,7 @@ enum {
 	VMA_MAYWRITE = 1 << 8,
 	VMA_MAYEXEC = 1 << 9,  /* likewise PROT_EXEC (noexec mounts) */
 	VMA_SPECIAL = 1 << 10, /* vDSO and its data: not in core files, no mremap of parts */
+	VMA_SEALED = 1 << 11,  /* mseal(2): stays as it is (mm/seal.h) */
 };
 
 /* Linux's defaults of vm.max_map_count and stack_guard_gap. */

@@ -14,11 +14,12 @@
 #include "kernel/task.h"
 #include "proc/proc.h"
 
-/* Blanks, backslashes and `more` are octal escapes (getmntent(3)). */
-static void put_escaped(struct text *out, const char *s, char more)
+#define BLANKS " \t\n\\" /* octal escapes: getmntent(3) */
+
+void proc_put_escaped(struct text *out, const char *s, const char *which)
 {
 	for (; *s; s++) {
-		if (*s == ' ' || *s == '\t' || *s == '\n' || *s == '\\' || *s == more)
+		if (strchr(which, *s))
 			text_printf(out, "\\%03o", (unsigned)(unsigned char)*s);
 		else
 			text_putc(out, *s);
@@ -132,9 +133,9 @@ static int each_mount(struct pseudo_node *n, struct caller *c, struct text *out,
 
 static void put_mount(struct listing *l, struct mount *m)
 {
-	put_escaped(l->out, m->source, '#');
+	proc_put_escaped(l->out, m->source, BLANKS "#");
 	text_putc(l->out, ' ');
-	put_escaped(l->out, l->at, '\0');
+	proc_put_escaped(l->out, l->at, BLANKS);
 	text_printf(l->out, " %s %s", m->fs->type, mount_is_readonly(m) ? "ro" : "rw");
 	put_fs_flags(l->out, m->fs);
 	put_options(l->out, m);
@@ -164,9 +165,9 @@ unsigned proc_poll_mounts(struct pseudo_node *n, _Atomic uint64_t *poll_event,
 static void put_stats(struct listing *l, struct mount *m)
 {
 	text_puts(l->out, "device ");
-	put_escaped(l->out, m->source, '#');
+	proc_put_escaped(l->out, m->source, BLANKS "#");
 	text_puts(l->out, " mounted on ");
-	put_escaped(l->out, l->at, '\0');
+	proc_put_escaped(l->out, l->at, BLANKS);
 	text_printf(l->out, " with fstype %s\n", m->fs->type);
 }
 
@@ -186,7 +187,7 @@ static void put_root(struct text *out, struct mount *m)
 
 	if (deleted)
 		path[end] = '\0';
-	put_escaped(out, n < 0 ? "/" : path, '\0');
+	proc_put_escaped(out, n < 0 ? "/" : path, BLANKS);
 	text_puts(out, deleted ? "//deleted" : "");
 }
 
@@ -218,12 +219,12 @@ static void put_info(struct listing *l, struct mount *m)
 		    dev_minor);
 	put_root(out, m);
 	text_putc(out, ' ');
-	put_escaped(out, l->at, '\0');
+	proc_put_escaped(out, l->at, BLANKS);
 	text_puts(out, m->flags & MOUNT_RDONLY ? " ro" : " rw");
 	put_options(out, m);
 	put_propagation(l, m);
 	text_printf(out, " - %s ", m->fs->type);
-	put_escaped(out, m->source, '#');
+	proc_put_escaped(out, m->source, BLANKS "#");
 	text_puts(out, m->fs->readonly ? " ro" : " rw");
 	put_fs_flags(out, m->fs);
 	put_fs_options(out, m->fs);

@@ -449,6 +449,7 @@ static const struct pseudo_dir tasks_dir = { .lookup = tasks_lookup,
 	    FILE("mounts", 0444, .show = proc_show_mounts, .poll = proc_poll_mounts,               \
 		 .may_open = may_open_fs, .gone = GONE_SAME),                                      \
 	    DIRECTORY("net", 0555, proc_net_dir), DIRECTORY("ns", 0511, proc_ns_dir),              \
+	    FILE("numa_maps", 0444, .show = proc_show_numa_maps, .may_open = proc_may_open),       \
 	    FILE("oom_adj", 0644, .show = proc_show_oom_adj, .store = proc_store_oom_adj),         \
 	    SHOW("oom_score", proc_show_oom_score),                                                \
 	    FILE("oom_score_adj", 0644, .show = proc_show_oom_score_adj,                           \

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /proc/PID/smaps, smaps_rollup, pagemap and clear_refs: what of an address space is in memory. */
 #include <errno.h>
+#include <linux/mempolicy.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "kernel/sandbox.h"
+#include "kernel/task.h"
 #include "mm/usage.h"
 #include "mm/vma.h"
 #include "proc/proc.h"
@@ -66,6 +68,7 @@ static const struct {
 	{ 0, VMA_NORESERVE, "nr" },
 	{ 0, VMA_WIPEONFORK, "wf" },
 	{ 0, VMA_DONTDUMP, "dd" },
+	{ 0, VMA_SEALED, "sl" },
 };
 
 static void put_flags(struct text *out, const struct vma *v)
@@ -140,6 +143,82 @@ int proc_show_smaps_rollup(struct pseudo_node *n, struct caller *c, struct text 
 	text_putc(out, '\n');
 	put_usage(out, &r.sum, r.locked, true);
 	return 0;
+}
+
+/* ---- numa_maps ---- */
+
+/* mpol_to_str() */
+static void put_policy(struct text *out, const struct mempolicy *p)
+{
+	static const char *const modes[] = {
+		"default",
+		"prefer",
+		"bind",
+		"interleave",
+		"local",
+		"prefer (many)",
+		"weighted interleave",
+	};
+	unsigned mode = p->mode & ~(unsigned)MPOL_MODE_FLAGS;
+	const char *between = "=";
+
+	text_puts(out, mode < sizeof modes / sizeof modes[0] ? modes[mode] : "unknown");
+	if (p->mode & (MPOL_F_STATIC_NODES | MPOL_F_RELATIVE_NODES)) {
+		text_puts(out, p->mode & MPOL_F_STATIC_NODES ? "=static" : "=relative");
+		between = "|";
+	}
+	if (p->mode & MPOL_F_NUMA_BALANCING)
+		text_printf(out, "%sbalancing", between);
+	if (p->nodes)
+		text_puts(out, ":0");
+}
+
+/* The lines, and the policy of memory that has none of its own. */
+struct numa_lines {
+	struct text *out;
+	struct mempolicy of_task;
+};
+
+static void pages_of(struct text *out, const char *name, uint64_t bytes)
+{
+	if (bytes)
+		text_printf(out, " %s=%lu", name, bytes / PAGE_SIZE);
+}
+
+static int numa_line(const struct vma *v, void *arg)
+{
+	struct numa_lines *l = arg;
+	struct mm_usage u = { 0 };
+
+	mm_usage_add(v, &u);
+	uint64_t all = mm_usage_resident(&u), dirty = u.private_dirty + u.shared_dirty;
+	text_printf(l->out, "%08lx ", v->start.v);
+	put_policy(l->out, v->policy.mode ? &v->policy : &l->of_task);
+	if (v->source && v->name) {
+		text_puts(l->out, " file=");
+		proc_put_escaped(l->out, v->name, " \t\n=");
+	} else if (v->name && (!strcmp(v->name, "[heap]") || !strcmp(v->name, "[stack]"))) {
+		text_printf(l->out, " %.*s", (int)strlen(v->name) - 2, v->name + 1);
+	}
+	pages_of(l->out, "anon", u.anon);
+	pages_of(l->out, "dirty", dirty);
+	if (all != u.anon && all != dirty)
+		pages_of(l->out, "mapped", all);
+	pages_of(l->out, "N0", all);
+	text_puts(l->out, all ? " kernelpagesize_kB=4\n" : "\n");
+	return 0;
+}
+
+int proc_show_numa_maps(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	struct numa_lines l = { .out = out };
+
+	sandbox_lock(n->sb);
+	struct task *t = proc_task_of(n->pid);
+	if (t)
+		l.of_task = t->mempolicy;
+	sandbox_unlock(n->sb);
+	return proc_each_vma(n, c, numa_line, &l, false);
 }
 
 /* ---- pagemap ---- */

@@ -60,6 +60,7 @@ int64_t proc_maps_ioctl(struct pseudo_node *n, struct caller *c, struct mm *mm, 
 int proc_show_smaps_rollup(struct pseudo_node *n, struct caller *c, struct text *out);
 ssize_t proc_read_pagemap(struct pseudo_node *n, struct caller *c, struct uio *u, int64_t pos);
 int proc_store_clear_refs(struct pseudo_node *n, struct caller *c, char *text);
+int proc_show_numa_maps(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_maps(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_smaps(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_status(struct pseudo_node *n, struct caller *c, struct text *out);
@@ -75,6 +76,8 @@ int proc_show_meminfo(struct pseudo_node *n, struct caller *c, struct text *out)
 int proc_show_system_stat(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_uptime(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_vmstat(struct pseudo_node *n, struct caller *c, struct text *out);
+/* Characters of `which` become octal escapes. */
+void proc_put_escaped(struct text *out, const char *s, const char *which);
 int proc_show_mounts(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_mountinfo(struct pseudo_node *n, struct caller *c, struct text *out);
 unsigned proc_poll_mounts(struct pseudo_node *n, _Atomic uint64_t *poll_event,

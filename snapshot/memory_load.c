@@ -25,11 +25,12 @@
 #include "snapshot/image.h"
 #include "snapshot/kept.h"
 #include "snapshot/mapped.h"
+#include "snapshot/process.h"
 
 #define PROT_ALL 7U
 #define VMA_FLAGS                                                                                  \
 	(VMA_SHARED | VMA_GROWSDOWN | VMA_LOCKED | VMA_DONTFORK | VMA_WIPEONFORK | VMA_DONTDUMP |  \
-	 VMA_NORESERVE | VMA_MAYWRITE | VMA_MAYEXEC | VMA_SPECIAL)
+	 VMA_NORESERVE | VMA_MAYWRITE | VMA_MAYEXEC | VMA_SPECIAL | VMA_SEALED)
 #define LOCK_FUTURE_ALL 7U
 #define VMA_NAME_MAX    (PATH_MAX + 64)
 #define RUN_SIZE        (3 * sizeof(uint64_t))
@@ -72,6 +73,7 @@ static int load_place(struct loader *l, struct mm *mm, struct vma *v, const stru
 	v->end = gva_add(v->start, pages * PAGE_SIZE);
 	v->prot = (unsigned)decode_max(&l->in, PROT_ALL);
 	v->flags = (unsigned)decode_max(&l->in, UINT32_MAX);
+	mempolicy_load(&l->in, &v->policy);
 	v->offset = decode_max(&l->in, INT64_MAX);
 	const char *name = decode_text(&l->in, VMA_NAME_MAX, &len);
 	if (name && !vma_set_name(v, name, len, before))

@@ -39,7 +39,8 @@ static bool same_name(const char *a, const char *b)
 static bool fits(const struct vma *v, const struct kept_vma *k, gva_t addr)
 {
 	return !k->object && v->prot == k->v->prot && v->flags == k->v->flags &&
-	       v->source == k->v->source && same_name(v->name, k->v->name) &&
+	       mempolicy_same(&v->policy, &k->v->policy) && v->source == k->v->source &&
+	       same_name(v->name, k->v->name) &&
 	       (!v->source || vma_offset(v, addr) == vma_offset(k->v, addr)) &&
 	       (!(v->flags & VMA_SPECIAL) ||
 		(gva_eq(v->start, k->v->start) && gva_eq(v->end, k->v->end)));
@@ -73,7 +74,7 @@ static int cut(struct kept_mm *km)
 		while (i < km->nr_vmas && gva_le(km->vmas[i].v->end, at))
 			i++;
 		gva_t end = piece_of(v, i < km->nr_vmas ? &km->vmas[i] : NULL, at, &wrong);
-		int err = wrong ? mm_clear_range(km->mm, at, end) : 0;
+		int err = wrong ? mm_empty_range(km->mm, at, end) : 0;
 		if (err)
 			return err;
 		at = end;

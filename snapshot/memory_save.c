@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Saves address spaces. All tasks rest meanwhile, so that nobody changes one and its lock, under
  * which no file could be opened, is not needed. */
+#include "snapshot/process.h"
 #include "snapshot/memory.h"
 #include "snapshot/mapped.h"
 
@@ -232,6 +233,7 @@ static void put_vma(struct vma_save *vs, uint64_t from, uint64_t len)
 	encode(out, len / PAGE_SIZE);
 	encode(out, v->prot);
 	encode(out, v->flags);
+	mempolicy_save(out, &v->policy);
 	/* that of a stack means nothing, and is below 0 once it has grown */
 	encode(out, v->source ? v->offset + from : 0);
 	encode_string(out, v->name);

@@ -5,6 +5,7 @@
 
 #include "util/saved.h"
 
+struct mempolicy;
 struct process;
 struct sandbox;
 struct sched;
@@ -38,6 +39,9 @@ int task_load_files(struct loader *l, struct task *t);
 /* A task that was loaded, but is not started. */
 void task_drop(struct task *t);
 /* How a thread is scheduled, or was while it lived. */
+/* A memory policy, of a task or a mapping. */
+void mempolicy_save(struct encoder *out, const struct mempolicy *p);
+void mempolicy_load(struct decoder *in, struct mempolicy *p);
 void sched_save(struct encoder *out, const struct sched *sc);
 void sched_load(struct decoder *in, struct sched *sc);
 

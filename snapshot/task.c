@@ -122,6 +122,20 @@ void sched_load(struct decoder *in, struct sched *sc)
 	sc->ioprio = (uint16_t)decode_max(in, UINT16_MAX);
 }
 
+/* ---- memory policy ---- */
+
+void mempolicy_save(struct encoder *out, const struct mempolicy *p)
+{
+	encode(out, p->mode);
+	encode(out, p->nodes);
+}
+
+void mempolicy_load(struct decoder *in, struct mempolicy *p)
+{
+	p->mode = (uint16_t)decode_max(in, UINT16_MAX);
+	p->nodes = decode(in);
+}
+
 /* ---- the system call it is in ---- */
 
 static void save_call(struct saver *s, const struct task *t)
@@ -231,6 +245,7 @@ static void save_fields(struct encoder *out, const struct task *t)
 	encode(out, t->default_slack_ns);
 	encode(out, t->timer_slack_ns);
 	sched_save(out, &t->sched);
+	mempolicy_save(out, &t->mempolicy);
 }
 
 static int load_fields(struct decoder *in, struct task *t)
@@ -264,6 +279,7 @@ static int load_fields(struct decoder *in, struct task *t)
 	t->default_slack_ns = decode(in);
 	t->timer_slack_ns = decode(in);
 	sched_load(in, &t->sched);
+	mempolicy_load(in, &t->mempolicy);
 	return in->failed || t->rseq.v >= GUEST_TASK_SIZE ? -EBADMSG : 0;
 }
 

@@ -14,6 +14,7 @@
 #include "mm/maps.h"
 #include "mm/protect.h"
 #include "mm/remap.h"
+#include "mm/seal.h"
 #include "mm/sync.h"
 #include "mm/vma.h"
 #include "sys/sys.h"
@@ -110,6 +111,11 @@ SYSCALL_DEFINE(mmap)
 		return map_file(t, &m, (int)a[4]);
 	m.offset = 0;
 	return mm_mmap(t->mm, &m);
+}
+
+SYSCALL_DEFINE(mseal)
+{
+	return a[2] ? -EINVAL : mm_mseal(t->mm, GVA(a[0]), a[1]);
 }
 
 SYSCALL_DEFINE(munmap)

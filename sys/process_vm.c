@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* process_vm_readv(2), process_vm_writev(2): copies between the address spaces of two processes. */
+/* What reaches the memory of another process: process_vm_readv(2) and process_vm_writev(2), which
+ * copy, process_madvise(2) and process_mrelease(2). */
+#include <linux/capability.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
+#include "kernel/pidfd.h"
 #include "kernel/ptrace/access.h"
+#include "mm/advise.h"
 #include "sys/sys.h"
 
 /* One side of the copy: an iovec array and how far it is done. */
@@ -122,4 +127,105 @@ SYSCALL_DEFINE(process_vm_readv)
 SYSCALL_DEFINE(process_vm_writev)
 {
 	return process_vm_rw(t, a, true);
+}
+
+/* ---- by a pidfd ---- */
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
+/* The pid behind a pidfd: a reference. */
+static struct pid *get_pid(struct task *t, int fd)
+{
+	struct file *f = fd_get(t->files, fd);
+	struct pid *pid = f ? pidfd_pid(f) : NULL;
+
+	if (pid)
+		pid_get(pid);
+	if (f)
+		file_put(f);
+	return pid;
+}
+
+/* Advice that one process may give another. */
+static bool may_advise_other(int advice)
+{
+	return advice == MADV_COLD || advice == MADV_PAGEOUT || advice == MADV_WILLNEED ||
+	       advice == MADV_COLLAPSE;
+}
+
+static int get_advised(struct task *t, struct pid *pid, int advice, struct mm **out)
+{
+	int err = 0;
+
+	sandbox_lock(t->sb);
+	struct task *o = pid->task;
+	if (!o || !o->mm)
+		err = -ESRCH;
+	else if (!ptrace_may_inspect(t, o))
+		err = -EPERM;
+	else if (o->mm != t->mm && !may_advise_other(advice))
+		err = -EINVAL;
+	else if (o->mm != t->mm && !cred_capable(t->cred, CAP_SYS_NICE))
+		err = -EPERM;
+	else
+		*out = mm_get(o->mm);
+	sandbox_unlock(t->sb);
+	return err;
+}
+
+/* Bytes of the ranges before the first that fails, or its error. */
+static int64_t advise_all(struct mm *mm, const struct guest_iovec *iov, int n, int advice)
+{
+	int64_t total = 0;
+	int err = 0;
+
+	for (int i = 0; i < n && !err; i++) {
+		err = mm_madvise(mm, iov[i].base, iov[i].len, advice);
+		total += err ? 0 : (int64_t)iov[i].len;
+	}
+	return total ? total : err;
+}
+
+SYSCALL_DEFINE(process_madvise)
+{
+	struct guest_iovec fast[8], *iov;
+	int advice = (int)a[3];
+	struct mm *mm;
+
+	if (a[4])
+		return -EINVAL;
+	int64_t r = get_iovec(t, GVA(a[1]), (uint32_t)a[2], fast, &iov);
+	if (r < 0)
+		return r;
+	struct pid *pid = get_pid(t, (int)a[0]);
+	int n = (int)r;
+	r = pid ? get_advised(t, pid, advice, &mm) : -EBADF;
+	if (!r) {
+		r = advise_all(mm, iov, n, advice);
+		mm_put(mm);
+	}
+	if (pid)
+		pid_put(pid);
+	if (iov != fast)
+		free(iov);
+	return r;
+}
+
+/* The memory of a process that a signal ends goes as soon as its threads have seen that, without
+ * anybody's help: until then it is not released. */
+SYSCALL_DEFINE(process_mrelease)
+{
+	if (a[1])
+		return -EINVAL;
+	struct pid *pid = get_pid(t, (int)a[0]);
+	if (!pid)
+		return -EBADF;
+	sandbox_lock(t->sb);
+	const struct process *p = pid->process;
+	int err = !p || !p->nr_tasks ? -ESRCH : p->group_exiting ? -EAGAIN : -EINVAL;
+	sandbox_unlock(t->sb);
+	pid_put(pid);
+	return err;
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Memory that is shared, files in memory with and without names, memfds. */
 #include <errno.h>
+#include <linux/mempolicy.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include "mark.h"
 
@@ -37,6 +40,31 @@ static int grow_stack(int pages)
 	return pages ? grow_stack(pages - 1) + page[0] : 0;
 }
 
+#ifndef SYS_mseal
+#define SYS_mseal 462
+#endif
+
+/* Two pages, the first of them sealed, the second with a policy. */
+static char *sealed_and_bound(void)
+{
+	char *p = mmap(NULL, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned long node = 1;
+
+	if (syscall(SYS_mseal, p, 4096, 0) ||
+	    syscall(SYS_mbind, p + 4096, 4096, MPOL_BIND, &node, 64, 0) ||
+	    syscall(SYS_set_mempolicy, MPOL_INTERLEAVE, &node, 64))
+		perror("mseal or a memory policy");
+	return p;
+}
+
+static int policy_at(char *p)
+{
+	int mode = -1;
+
+	syscall(SYS_get_mempolicy, &mode, NULL, 0, p, p ? MPOL_F_ADDR : 0);
+	return mode;
+}
+
 int main(void)
 {
 	char *shared =
@@ -45,6 +73,7 @@ int main(void)
 	int to[2];
 
 	printf("stack %d\n", grow_stack(500));
+	char *sealed = sealed_and_bound();
 	shared[5] = 'p';
 	snprintf(base, sizeof base, "/dev/shm/snapshot-%d-%d", getppid(), getpid());
 	mkdir(base, 0750);
@@ -86,6 +115,8 @@ int main(void)
 	close(to[1]);
 	waitpid(child, NULL, 0);
 	printf("shared %c %c\n", shared[5], shared[6]);
+	printf("sealed %d, policies %d %d\n", munmap(sealed, 4096) < 0 && errno == EPERM,
+	       policy_at(sealed + 4096), policy_at(NULL));
 	show("a");
 	show("sub/linked");
 	show("link");
