@@ -122,6 +122,8 @@ static int may_create(const struct place *p, struct caller *c, bool dir_wanted)
 {
 	int err = check_free(p, c, dir_wanted);
 
+	if (!err)
+		err = fs_check_new_owner(place_inode(p)->fs, c);
 	return err ? err : may_change_dir(p, c);
 }
 
@@ -188,6 +190,8 @@ static int link_at(struct caller *c, const struct path *target, const struct pla
 		err = -EXDEV;
 	if (!err && !fs_checks_access(i->fs, c))
 		err = protect_hardlink(c, i);
+	if (!err)
+		err = fs_check_new_owner(i->fs, c);
 	if (!err)
 		err = may_change_dir(p, c);
 	if (err)

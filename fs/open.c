@@ -129,7 +129,9 @@ static int create_last(struct walk *w, const char *name, size_t len, struct walk
 		return -EROFS;
 	if (!dir->ops->create)
 		return -EACCES;
-	int err = dir->ops->create(dir, w->c, last, a->flags, a->mode, &a->file, &a->created);
+	int err = fs_check_new_owner(dir->fs, w->c);
+	if (!err)
+		err = dir->ops->create(dir, w->c, last, a->flags, a->mode, &a->file, &a->created);
 	if (!err)
 		w->done = true;
 	/* Someone made a symlink of that name meanwhile: -ELOOP stays, as if it had been there with

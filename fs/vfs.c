@@ -47,6 +47,17 @@ bool fs_checks_access(const struct filesystem *fs, const struct caller *c)
 	       (fs->flags & FS_MAPS_OWNERS && cred_overrides_files(c->cred));
 }
 
+int fs_check_new_owner(const struct filesystem *fs, const struct caller *c)
+{
+	const struct user_namespace *users = fs->user_ns;
+
+	if (!users)
+		return 0;
+	return user_ns_has_uid(users, c->cred->fsuid) && user_ns_has_gid(users, c->cred->fsgid)
+		   ? 0
+		   : -EOVERFLOW;
+}
+
 void inode_init(struct inode *i, struct filesystem *fs, const struct inode_ops *ops, mode_t type)
 {
 	*i = (struct inode){ .refs = REF_INIT(1), .type = type & S_IFMT, .ops = ops, .fs = fs };

@@ -372,6 +372,9 @@ void path_put(struct path *p);
 void inode_init(struct inode *i, struct filesystem *fs, const struct inode_ops *ops, mode_t type);
 /* Does `fs` check by itself what `c` may do? Else the vfs has to. */
 bool fs_checks_access(const struct filesystem *fs, const struct caller *c);
+/* Can it have files of the caller's user and group, as fsuidgid_has_mapping() of Linux? Not where
+ * they are none of its user namespace: -EOVERFLOW of what makes one. */
+int fs_check_new_owner(const struct filesystem *fs, const struct caller *c);
 /* Are both references to one file? False also when it can not be told. */
 bool inode_same(struct inode *a, struct inode *b);
 int inode_identify(struct inode *i, struct inode_id *out);

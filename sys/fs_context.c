@@ -442,16 +442,12 @@ int fs_context_create(struct fs_context *fc, struct task *t, struct filesystem *
 	int err = fc->type->create(fc, t, out);
 	if (err)
 		return err;
-	bool shared = ref_count(&(*out)->refs) > 1; /* it is as it was */
-	if (!shared) {
-		(*out)->readonly = fc->flags & MS_RDONLY;
-		(*out)->shown = fc->flags & SHOWN_FLAGS;
-		set_users(*out, users);
-	} else if ((fc->flags & MS_RDONLY) != ((*out)->readonly ? MS_RDONLY : 0)) {
-		err = -EBUSY;
-		filesystem_put(*out);
-	}
-	return err;
+	if (ref_count(&(*out)->refs) > 1)
+		return 0; /* it was there, and stays as it is */
+	(*out)->readonly = fc->flags & MS_RDONLY;
+	(*out)->shown = fc->flags & SHOWN_FLAGS;
+	set_users(*out, users);
+	return 0;
 }
 
 int fs_context_reconfigure(struct fs_context *fc, struct task *t, struct filesystem *fs)

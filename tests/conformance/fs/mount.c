@@ -496,6 +496,9 @@ CASE(singletons)
 	R(mount("proc", "q", "proc", 0, "bogus=1"));
 	R(mount("sysfs", "s", "sysfs", 0, NULL));
 	R(mount("sysfs", "s", "sysfs", 0, NULL));
+	R(mount("sysfs", "q", "sysfs", MS_RDONLY, NULL));
+	R(mkdir("q/made", 0700));
+	R(umount("q"));
 	NEED(stat("s", &a));
 	NEED(stat("/sys", &b));
 	V(a.st_dev == b.st_dev);

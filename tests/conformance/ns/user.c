@@ -90,6 +90,20 @@ CASE(unmapped)
 	R(unshare(CLONE_NEWUSER));
 }
 
+/* A file system of users who are not mapped has no files of theirs. */
+CASE(unmapped_owner)
+{
+	NEED(mkdir("d", 0777));
+	NEED(unshare(CLONE_NEWUSER | CLONE_NEWNS));
+	NEED(mount("t", "d", "tmpfs", 0, "mode=777"));
+	R(mkdir("d/dir", 0700));
+	R(open("d/file", O_CREAT | O_WRONLY, 0600));
+	R(mknod("d/fifo", S_IFIFO | 0600, 0));
+	R(symlink("x", "d/link"));
+	R(mkdir("d", 0700));
+	R(mkdir("other", 0700));
+}
+
 CASE(as_root)
 {
 	become_root();
