@@ -203,9 +203,33 @@ static int show_host(struct pseudo_node *n, struct caller *c, struct text *out)
 	return proc_show_host(out, n->entry->arg);
 }
 
+static struct pid_namespace *pids_of(struct pseudo_node *n, struct caller *c)
+{
+	return c->task ? task_pid_ns(c->task) : n->sb->pid_ns;
+}
+
 static int show_last_pid(struct pseudo_node *n, struct caller *c, struct text *out)
 {
-	text_printf(out, "%d\n", pid_last(c->task ? task_pid_ns(c->task) : n->sb->pid_ns));
+	text_printf(out, "%d\n", pid_last(pids_of(n, c)));
+	return 0;
+}
+
+/* Whoever may restore processes there chooses the next number. */
+static int store_last_pid(struct pseudo_node *n, struct caller *c, char *text)
+{
+	struct pid_namespace *ns = pids_of(n, c);
+	int64_t nr;
+
+	if (!cred_ns_capable(c->cred, ns->ns.owner, CAP_CHECKPOINT_RESTORE) &&
+	    !cred_ns_capable(c->cred, ns->ns.owner, CAP_SYS_ADMIN))
+		return -EPERM;
+	if (!*text)
+		return 0;
+	if (pseudo_parse(pseudo_strip(text), 0, 0, ns->max, &nr))
+		return -EINVAL;
+	sandbox_lock(n->sb);
+	pid_set_last(ns, (pid_t)nr);
+	sandbox_unlock(n->sb);
 	return 0;
 }
 
@@ -373,7 +397,7 @@ static const struct pseudo_entry kernel_entries[] = {
 	PROC_IPC_LIMIT("msgmnb", PROC_MSGMNB),
 	PROC_IPC_LIMIT("msgmni", PROC_MSGMNI),
 	FIXED("ngroups_max", "65536"),
-	SHOW("ns_last_pid", show_last_pid),
+	{ "ns_last_pid", S_IFREG | 0666, .show = show_last_pid, .store = store_last_pid },
 	SHOW("osrelease", show_osrelease),
 	FIXED("ostype", "Linux"),
 	FIXED("overflowgid", "65534"),

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* setns(2), and the requests of ioctl(2) that make a descriptor of a namespace. */
+/* setns(2), the requests of ioctl(2) that make a descriptor of a namespace, and reboot(2), which
+ * ends one of processes. */
 #include "sys/namespace.h"
 
 #include <linux/capability.h>
 #include <linux/nsfs.h>
+#include <linux/reboot.h>
 
 #include "cred/cred.h"
 #include "cred/user_ns.h"
@@ -258,4 +260,47 @@ int64_t ns_translate_pid(struct task *t, struct ns_common *ns, unsigned cmd, pid
 	pid_t shown = pid ? pid_nr(pid, from ? task_pid_ns(t) : pids) : 0;
 	sandbox_unlock(t->sb);
 	return shown ? shown : -ESRCH;
+}
+
+/* ---- reboot(2) ---- */
+
+static bool is_magic(unsigned a, unsigned b)
+{
+	return a == LINUX_REBOOT_MAGIC1 && (b == LINUX_REBOOT_MAGIC2 || b == LINUX_REBOOT_MAGIC2A ||
+					    b == LINUX_REBOOT_MAGIC2B || b == LINUX_REBOOT_MAGIC2C);
+}
+
+/* What the init of a namespace is then said to have died of; 0: nothing that one can do. */
+static int signal_of_command(unsigned cmd)
+{
+	switch (cmd) {
+	case LINUX_REBOOT_CMD_RESTART:
+	case LINUX_REBOOT_CMD_RESTART2: return SIGHUP;
+	case LINUX_REBOOT_CMD_POWER_OFF:
+	case LINUX_REBOOT_CMD_HALT: return SIGINT;
+	default: return 0;
+	}
+}
+
+/* The machine itself is not the guest's to reboot, whatever it may do otherwise. */
+SYSCALL_DEFINE(reboot)
+{
+	struct pid_namespace *ns = task_pid_ns(t);
+	int sig = signal_of_command((unsigned)a[2]);
+
+	if (!cred_ns_capable(t->cred, ns->ns.owner, CAP_SYS_BOOT))
+		return -EPERM;
+	if (!is_magic((unsigned)a[0], (unsigned)a[1]))
+		return -EINVAL;
+	if (!ns->parent)
+		return -EPERM;
+	if (!sig)
+		return -EINVAL;
+	sandbox_lock(t->sb);
+	ns->reboot = sig;
+	if (ns->init)
+		process_kill_locked(ns->init, SIGKILL);
+	sandbox_unlock(t->sb);
+	task_exit_self(t, 0);
+	return 0;
 }

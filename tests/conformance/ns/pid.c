@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pid namespaces (pid_namespaces(7)): numbers in each of them, init and its end, /proc. */
 #include <linux/nsfs.h>
+#include <linux/reboot.h>
 #include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
@@ -652,4 +653,87 @@ CASE(trace)
 	NEED(ptrace(PTRACE_DETACH, (pid_t)message, 0, 0));
 	NEED(ptrace(PTRACE_DETACH, pid, 0, 0));
 	reap("init", pid);
+}
+
+/* ---- reboot(2) ---- */
+
+static int reboots(void *arg)
+{
+	unsigned command = *(unsigned *)arg;
+
+	R(syscall(SYS_reboot, 0, 0, command, NULL));
+	R(syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, 1, command, NULL));
+	R(syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_CAD_ON,
+		  NULL));
+	pid_t pid = fork();
+	if (pid == 0) {
+		R(syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, command, NULL));
+		say("still there\n");
+		_exit(1);
+	}
+	waitpid(pid, NULL, 0);
+	say("still there\n");
+	return 0;
+}
+
+static int reboots_itself(void *arg)
+{
+	R(syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2A, *(unsigned *)arg, "x"));
+	return 3;
+}
+
+CASE(reboot)
+{
+	unsigned commands[] = { LINUX_REBOOT_CMD_RESTART, LINUX_REBOOT_CMD_RESTART2,
+				LINUX_REBOOT_CMD_POWER_OFF, LINUX_REBOOT_CMD_HALT };
+
+	for (unsigned i = 0; i < 4; i++) {
+		reap("init", clone_with(CLONE_NEWPID, reboots, &commands[i]));
+		reap("init", clone_with(CLONE_NEWPID, reboots_itself, &commands[i]));
+	}
+}
+
+static int reboots_without_rights(void *arg)
+{
+	NEED(unshare(CLONE_NEWUSER));
+	R(syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_RESTART,
+		  NULL));
+	return 0;
+}
+
+CASE(reboot_without_rights)
+{
+	reap("init", clone_with(CLONE_NEWPID, reboots_without_rights, NULL));
+}
+
+/* ---- the next number ---- */
+
+static int chooses(void *arg)
+{
+	static const char *const texts[] = { "100", "0", " 7 \n",   "-1",
+					     "x",   "",  "4194305", "99999999999" };
+
+	NEED(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	NEED(mount("proc", "/proc", "proc", 0, NULL));
+	for (unsigned i = 0; i < sizeof texts / sizeof *texts; i++) {
+		int fd = (int)NEED(open("/proc/sys/kernel/ns_last_pid", O_RDWR));
+		ssize_t n = write(fd, texts[i], strlen(texts[i]));
+		say("%s: %zd %s\n", texts[i], n, n < 0 ? strerrorname_np(errno) : "");
+		close(fd);
+		pid_t pid = fork();
+		if (pid == 0)
+			_exit(0);
+		V(pid);
+		waitpid(pid, NULL, 0);
+	}
+	int fd = (int)NEED(open("/proc/sys/kernel/ns_last_pid", O_RDWR));
+	NEED(unshare(CLONE_NEWUSER));
+	R(write(fd, "5", 1));
+	R(open("/proc/sys/kernel/ns_last_pid", O_WRONLY) == -1 ? -1 : 0);
+	return 0;
+}
+
+CASE(last_pid)
+{
+	reap("init", clone_with(CLONE_NEWPID | CLONE_NEWNS, chooses, NULL));
 }
