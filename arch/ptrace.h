@@ -10,6 +10,8 @@
 
 #include "arch/arch.h"
 #include "arch/corefile.h"
+#include "arch/memory.h"
+#include "arch/trap.h"
 
 /* What lies at an offset of the USER area (<sys/user.h>). */
 enum user_slot {
@@ -31,6 +33,12 @@ static inline bool ptrace_loads_step(const uint8_t *code, size_t n);
 /* Takes extended state of `type` (NT_*) that a tracer gives, of `n` bytes, over into that of the
  * platform. -EINVAL. */
 static inline int ptrace_set_fp(uint32_t type, void *fp, const void *in, size_t n);
+
+/* Of those that have debug registers: kind and length of breakpoint `i`, and whether it is on, as
+ * the control register has them. -EINVAL: there is no such kind. */
+static inline int debug_decode(uint64_t control, unsigned i, struct hw_break *b, bool *on);
+/* May user code be stopped there? 0 or -EINVAL. */
+static inline int debug_check(const struct hw_break *b);
 
 #include ARCH_FILE(ptrace.h)
 

@@ -15,7 +15,20 @@ struct trap {
 	uint64_t nr;    /* the kind: x86's vector, arm64's exception class */
 	uint64_t error; /* the CPU's word on it: x86's error code, arm64's syndrome register */
 	uint64_t addr;  /* of a fault: the address that was accessed */
+	unsigned debug; /* of a debug exception: TRAP_DEBUG_STEP, bit n: breakpoint n was hit */
 };
+
+/* A breakpoint or watchpoint that the CPU keeps. */
+enum { HW_BREAK_NONE, HW_BREAK_EXEC, HW_BREAK_WRITE, HW_BREAK_ACCESS };
+struct hw_break {
+	uint64_t addr;
+	uint8_t kind, len; /* len: bytes */
+};
+#define HW_BREAKS       4
+#define TRAP_DEBUG_STEP 0x4000 /* as in DR6 */
+
+/* Is it a debug exception? */
+bool trap_is_debug(const struct trap *t);
 
 /* What signal frames of a thread show, of the last trap and of those before it, as Linux keeps
  * it. */

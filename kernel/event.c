@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "kernel/ptrace/tracee.h"
 #include "kernel/sandbox.h"
 #include "kernel/signal.h"
 #include "kernel/task.h"
@@ -33,5 +34,7 @@ void event_exception(struct task *t, const struct trap *trap)
 	struct trap_signal s = trap_signal(trap, regs_ip(&regs));
 	if (trap_is_floating_point(trap))
 		s.code = floating_point_code(t, trap, s.code);
+	if (t->tracee)
+		breaks_note(t, trap);
 	signal_force_fault(t, s.sig, s.code, GVA(s.addr), trap);
 }

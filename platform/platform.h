@@ -212,6 +212,13 @@ struct platform {
 	int (*fp_get)(struct context *c, void *buf, size_t size);
 	int (*fp_set)(struct context *c, const void *buf, size_t size);
 
+	/* The breakpoints and watchpoints of the context, which are EVENT_EXCEPTIONs of the
+	 * architecture's debug exception; addresses are guests'. They replace those before, and
+	 * concern user code alone. -ENOSPC: the host has none to give, or not so many; then there
+	 * are none. `s`: the space that the context runs in next. */
+	int (*breaks_set)(struct context *c, struct space *s,
+			  const struct hw_break list[HW_BREAKS]);
+
 	/* Counters for --stats: number of entries into the guest since creation. */
 	uint64_t (*runs)(const struct context *c);
 

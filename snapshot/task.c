@@ -38,6 +38,8 @@ const char *task_refused(struct task *t)
 		return "is about to end";
 	if (task_traced(t) || !list_empty(&t->tracees))
 		return task_traced(t) ? "is traced (ptrace)" : "traces another (ptrace)";
+	if (t->tracee && breaks_any(t->tracee))
+		return "has breakpoints in debug registers (ptrace)";
 	return futex_refused(t);
 }
 

@@ -47,13 +47,6 @@ static int64_t poke(struct task *t, struct task *o, uint64_t addr, uint64_t data
 /* ---- registers ---- */
 
 #if ARCH_PTRACE_REGS
-/* What x86's debug registers show while they are not in use: no breakpoint can be had, as on a CPU
- * where others have them all. */
-#define DEBUG_STATUS         6
-#define DEBUG_CONTROL        7
-#define DEBUG_BREAKPOINTS    4
-#define DEBUG_STATUS_NOTHING 0xffff0ff0UL
-
 static int64_t peek_user(struct task *t, struct task *o, uint64_t addr, uint64_t data)
 {
 	uint64_t regs[COREFILE_REGS], word = 0;
@@ -66,7 +59,7 @@ static int64_t peek_user(struct task *t, struct task *o, uint64_t addr, uint64_t
 			return -EIO;
 		word = regs[i];
 		break;
-	case USER_DEBUG: word = i == DEBUG_STATUS ? DEBUG_STATUS_NOTHING : 0; break;
+	case USER_DEBUG: word = breaks_get_reg(o, i); break;
 	case USER_REST: break;
 	}
 	return put_user(t, GVA(data), &word);
@@ -78,10 +71,7 @@ static int64_t poke_user(struct task *t, struct task *o, uint64_t addr, uint64_t
 
 	switch (user_slot(addr, &i)) {
 	case USER_REGISTER: return ptrace_regs_set(o, i, &data, 1);
-	case USER_DEBUG:
-		if (i < DEBUG_BREAKPOINTS || (i == DEBUG_CONTROL && data))
-			return -ENOSPC;
-		return i == DEBUG_STATUS || i == DEBUG_CONTROL ? 0 : -EIO;
+	case USER_DEBUG: return breaks_set_reg(o, i, data);
 	default: return -EIO;
 	}
 }

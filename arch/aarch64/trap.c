@@ -87,3 +87,8 @@ int trap_floating_point_code(const struct trap *t, const void *fp)
 	       : t->error & IXF ? FPE_FLTRES
 				: FPE_FLTUNK;
 }
+
+bool trap_is_debug(const struct trap *t)
+{
+	return t->nr == EC_BREAKPOINT || t->nr == EC_STEP || t->nr == EC_WATCHPOINT;
+}

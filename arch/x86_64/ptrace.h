@@ -69,6 +69,33 @@ static inline int ptrace_set_reg(struct cpu_regs *r, int64_t *call, unsigned i, 
 	}
 }
 
+/* ---- debug registers (Intel SDM vol. 3, 17.2) ---- */
+
+enum { DEBUG_STATUS = 6, DEBUG_CONTROL };
+#define DEBUG_STATUS_NOTHING 0xffff0ff0UL /* the status register shows its bits beside these */
+/* Of the control register: nobody looks at these. */
+#define DEBUG_CONTROL_REST 0xffffffff0000fc00UL
+
+static inline int debug_decode(uint64_t control, unsigned i, struct hw_break *b, bool *on)
+{
+	static const uint8_t lens[] = { 1, 2, 8, 4 };
+	static const uint8_t kinds[] = { HW_BREAK_EXEC, HW_BREAK_WRITE, HW_BREAK_NONE,
+					 HW_BREAK_ACCESS };
+	unsigned bits = (unsigned)(control >> (16 + 4 * i));
+
+	b->kind = kinds[bits & 3];
+	b->len = lens[bits >> 2 & 3];
+	*on = control >> 2 * i & 3;
+	return b->kind == HW_BREAK_NONE || (b->kind == HW_BREAK_EXEC && b->len != 1) ? -EINVAL : 0;
+}
+
+static inline int debug_check(const struct hw_break *b)
+{
+	bool user = b->addr < ARCH_TASK_SIZE && b->addr + b->len <= ARCH_TASK_SIZE;
+
+	return user && b->addr % b->len == 0 ? 0 : -EINVAL;
+}
+
 static inline void ptrace_call_args(const struct cpu_regs *r, uint64_t args[6])
 {
 	memcpy(args, (uint64_t[]){ r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 },

@@ -48,13 +48,25 @@ struct trap trap_page_fault(uint64_t addr, bool write, bool exec, bool present)
 	};
 }
 
+/* get_si_code() of Linux. */
+static int debug_code(unsigned debug)
+{
+	return debug & TRAP_DEBUG_STEP ? TRAP_TRACE : debug ? TRAP_HWBKPT : TRAP_BRKPT;
+}
+
 struct trap_signal trap_signal(const struct trap *t, uint64_t ip)
 {
 	const struct vector_signal *s = &vector_signals[t->nr < NR_VECTORS ? t->nr : VECTOR_GP];
 
 	if (!s->sig)
 		s = &vector_signals[VECTOR_GP];
-	return (struct trap_signal){ s->sig, s->code, s->addr == ADDR_IP ? ip : 0 };
+	int code = t->nr == VECTOR_DB ? debug_code(t->debug) : s->code;
+	return (struct trap_signal){ s->sig, code, s->addr == ADDR_IP ? ip : 0 };
+}
+
+bool trap_is_debug(const struct trap *t)
+{
+	return t->nr == VECTOR_DB;
 }
 
 bool trap_is_floating_point(const struct trap *t)

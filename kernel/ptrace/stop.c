@@ -274,6 +274,7 @@ void ptrace_exec(struct task *t, pid_t old)
 	siginfo_t si;
 
 	t->tracee->step_forced = false; /* the registers are new */
+	breaks_exec(t);
 	if (ptrace_event(t, PTRACE_EVENT_EXEC, (uint64_t)old, false))
 		return;
 	siginfo_kernel(&si, SIGTRAP, SI_USER);

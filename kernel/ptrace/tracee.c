@@ -124,11 +124,15 @@ int tracee_fork(struct task *t, struct task *child, bool asked)
 	lock_assert_held(&t->sb->lock);
 	const struct tracee *tr = t->tracee;
 
-	if (!task_traced(t) || !asked)
+	asked &= task_traced(t);
+	if (!asked && !tr->breaks.control && !tr->breaks.status)
 		return 0;
 	int err = tracee_ready(child);
 	if (err)
 		return err;
+	breaks_fork(tr, child->tracee);
+	if (!asked)
+		return 0;
 	if (tr->debugger)
 		tracee_link_debugger(child, tr->debugger);
 	else

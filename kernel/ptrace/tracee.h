@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "kernel/park.h"
+#include "kernel/ptrace/breaks.h"
 #include "kernel/rusage.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
@@ -79,6 +80,8 @@ struct tracee {
 	uint64_t event_message;
 	bool call_waits; /* and it is not over then */
 	int64_t result;  /* of the call that tells */
+
+	struct breaks breaks; /* changed by the thread, or by a tracer that holds it */
 
 	/* once it has ended */
 	int exit_code;

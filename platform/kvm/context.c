@@ -78,7 +78,7 @@ static int run_once(struct kvm_context *c, struct kvm_space *s, struct kick *k, 
 	struct vcpu *v = c->vcpu;
 	long r;
 
-	if (state_load(c, s->root) < 0)
+	if (state_load(c, s->root) < 0 || (c->breaks_dirty && vcpu_breaks_load(c) < 0))
 		return -EIO;
 	vcpu_note_cpu(v);
 	v->run->request_interrupt_window = v->window;

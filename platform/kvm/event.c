@@ -95,6 +95,15 @@ static bool event_undefined(struct kvm_context *c, struct kvm_space *s, struct e
 	return event_exception(ev, n, 0);
 }
 
+static bool event_debug(struct kvm_context *c, struct event *ev)
+{
+	unsigned step = c->regs.rflags & RFLAGS_TF ? TRAP_DEBUG_STEP : 0;
+
+	event_exception(ev, VECTOR_DB, 0);
+	ev->exception.debug = c->breaks_on ? vcpu_breaks_hit(c) | step : TRAP_DEBUG_STEP;
+	return true;
+}
+
 static bool event_vector(struct kvm_context *c, struct kvm_space *s, unsigned vector,
 			 struct event *ev)
 {
@@ -105,6 +114,7 @@ static bool event_vector(struct kvm_context *c, struct kvm_space *s, unsigned ve
 	switch (vector) {
 	case VECTOR_PF: return event_page_fault(c, s, f->error, ev);
 	case VECTOR_UD: return event_undefined(c, s, ev);
+	case VECTOR_DB: return event_debug(c, ev);
 	case VECTOR_TS:
 	case VECTOR_NP:
 	case VECTOR_SS:

@@ -49,6 +49,8 @@ struct kvm_host {
 	/* two-dimensional paging: the hardware's. Else KVM shadows page tables, and faults are
 	 * expensive */
 	bool tdp;
+	/* are breakpoints in debug registers honoured? Found when one is wanted */
+	_Atomic enum { BREAKS_UNKNOWN, BREAKS_WORK, BREAKS_FAIL } breaks;
 };
 
 struct table_list {
@@ -122,8 +124,9 @@ struct vcpu {
 	_Atomic bool preempt; /* somebody waits for a vCPU: the owner is to give this one up */
 
 	/* Used by the owner while it runs. */
-	bool used;  /* extended state is not that of a new vCPU */
-	bool stray; /* KVM may hold an exception for an instruction that will not be resumed */
+	bool used;   /* extended state is not that of a new vCPU */
+	bool breaks; /* its debug registers are in use */
+	bool stray;  /* KVM may hold an exception for an instruction that will not be resumed */
 	bool dead;
 	/* a system call is expected next: the exit for an open interrupt window catches it */
 	bool window;
@@ -154,7 +157,9 @@ struct kvm_context {
 	bool segs_known, segs_dirty; /* dirty: the vCPU has not got them */
 	/* extended state while no vCPU holds it; NULL: that of a new process */
 	void *fp;
-	_Atomic uint64_t runs; /* others read it while it counts */
+	struct hw_break breaks[HW_BREAKS];
+	bool breaks_on, breaks_dirty; /* dirty: the vCPU has not got them */
+	_Atomic uint64_t runs;        /* others read it while it counts */
 };
 
 /* The objects behind the handles of platform.h. */
@@ -216,7 +221,9 @@ bool kvm_space_allows(const struct kvm_space *s, uint64_t addr, unsigned access)
 bool kvm_space_peek(const struct kvm_space *s, uint64_t addr, uint8_t *out);
 int shim_map(struct kvm_machine *m);
 
-/* vcpu.c: the pool */
+/* vcpu.c: one of nobody's; the pool */
+int vcpu_make(struct kvm_machine *m, struct vcpu **out);
+void vcpu_free(struct vcpu *v);
 void vcpus_destroy(struct kvm_machine *m);
 /* Before each run: RDTSCP and RDPID of the guest tell the host CPU we are on, as Linux has them
  * do. */
@@ -252,6 +259,8 @@ void segments_init(struct segments *segs);
 int segments_fetch(struct kvm_context *c);
 int state_load(struct kvm_context *c, uint64_t root);
 void state_store(struct kvm_context *c);
+/* What user code of the context runs with. */
+void sregs_fill(struct kvm_sregs *sr, const struct kvm_context *c, uint64_t root);
 /* CR2, and the privilege level, of a stopped vCPU. */
 int sregs_get(struct vcpu *v, struct kvm_sregs *out);
 int fp_fetch(struct kvm_context *c, void *buf);
@@ -271,6 +280,12 @@ uint64_t kvm_context_runs(const struct context *c);
 bool kvm_context_cpu_time(struct context *c, struct cpu_time *out);
 bool kvm_space_clock(struct space *s, clockid_t *out);
 void kvm_context_schedule_as(struct context *c, pid_t host_tid);
+
+/* breaks.c: a context's breakpoints, and the debug registers of its vCPU */
+int kvm_breaks_set(struct context *c, struct space *s, const struct hw_break list[HW_BREAKS]);
+int vcpu_breaks_load(struct kvm_context *c);
+/* Which were hit: bit n; for a debug exception. */
+unsigned vcpu_breaks_hit(struct kvm_context *c);
 
 /* event.c: why a vCPU stopped. False: nothing the caller has to know, run on. */
 bool event_decode(struct kvm_context *c, struct kvm_space *s, long result, struct event *ev);

@@ -165,6 +165,7 @@ const struct platform platform_kvm = {
 	.fp_size = kvm_fp_size,
 	.fp_get = kvm_context_fp_get,
 	.fp_set = kvm_context_fp_set,
+	.breaks_set = kvm_breaks_set,
 	.runs = kvm_context_runs,
 	.cpu_time = kvm_context_cpu_time,
 	.space_clock = kvm_space_clock,

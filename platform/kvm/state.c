@@ -56,7 +56,7 @@ int segments_fetch(struct kvm_context *c)
 	return 0;
 }
 
-static void sregs_fill(struct kvm_sregs *sr, const struct kvm_context *c, uint64_t root)
+void sregs_fill(struct kvm_sregs *sr, const struct kvm_context *c, uint64_t root)
 {
 	const struct kvm_host *h = c->m->host;
 	struct kvm_segment flat = { .limit = 0xffffffff, .dpl = 3, .present = 1, .s = 1, .g = 1 };

@@ -93,7 +93,7 @@ static int vcpu_setup(struct vcpu *v)
 	return msr_set(v->fd, MSR_TSC, __rdtsc());
 }
 
-static void vcpu_free(struct vcpu *v)
+void vcpu_free(struct vcpu *v)
 {
 	if (v->run)
 		munmap(v->run, v->m->host->run_size);
@@ -134,6 +134,14 @@ static int vcpu_create(struct kvm_machine *m, struct vcpu **out)
 	}
 	*out = v;
 	return 0;
+}
+
+int vcpu_make(struct kvm_machine *m, struct vcpu **out)
+{
+	mutex_lock(&m->pool_lock);
+	int err = vcpu_create(m, out);
+	mutex_unlock(&m->pool_lock);
+	return err;
 }
 
 static int vcpu_add(struct kvm_machine *m, struct vcpu **out)
@@ -325,6 +333,7 @@ static int vcpu_begin(struct kvm_context *c, pid_t tid)
 		err = fp_load(c, fresh);
 	}
 	c->segs_dirty = true;
+	c->breaks_dirty = c->breaks_on || v->breaks;
 	if (v->tid && v->tid != tid && c->m->host->moves_slowly) {
 		/* Lets KVM note the new thread before the slice begins: that may take longer. */
 		v->run->immediate_exit = 1;

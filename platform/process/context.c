@@ -209,8 +209,10 @@ static int keep_state(struct process_context *c)
 }
 
 /* execve gives a context another space: a thread there takes its state over. */
-static int move_to(struct process_context *c, struct process_space *s)
+int context_enter(struct process_context *c, struct process_space *s)
 {
+	if (c->s == s)
+		return 0;
 	int err = c->s ? keep_state(c) : 0;
 	struct cpu_regs regs = c->regs;
 	stub_thread_end(c);
@@ -226,7 +228,7 @@ int process_run(struct context *context, struct space *space, struct kick *k, st
 		ev->kind = EVENT_INTERRUPTED;
 		return 0;
 	}
-	int err = c->s == s ? 0 : move_to(c, s);
+	int err = context_enter(c, s);
 	if (err == -EIO)
 		return event_dead(c, ev);
 	if (err)

@@ -18,6 +18,10 @@
 #define XSTATE_PKRU  9
 #define PKRU_FRESH   0x55555554
 
+#ifndef TRAP_PERF
+#define TRAP_PERF 6 /* si_code: an event of perf_event_open(2) that sends signals */
+#endif
+
 static uint64_t stack_guest_base(const struct process_context *c)
 {
 	return STUB_STACKS + ((uint64_t)c->stack << STACK_SHIFT);
@@ -239,6 +243,10 @@ bool frame_event(struct process_context *c, uint64_t sig, struct event *ev)
 	} else if (sig == SIGILL) {
 		/* use of AMX, which is not granted, comes without a trap number */
 		event_exception(ev, VECTOR_UD, 0);
+	} else if (sig == SIGTRAP && (trap == VECTOR_DB || code == TRAP_PERF)) {
+		event_exception(ev, VECTOR_DB, 0);
+		ev->exception.debug =
+		    thread_breaks_hit(c) | (code == TRAP_TRACE ? TRAP_DEBUG_STEP : 0);
 	} else {
 		event_exception(ev, trap, error);
 	}

@@ -239,6 +239,7 @@ const struct platform platform_process = {
 	.fp_size = process_fp_size,
 	.fp_get = process_fp_get,
 	.fp_set = process_fp_set,
+	.breaks_set = process_breaks_set,
 	.runs = process_runs,
 	.cpu_time = process_cpu_time,
 	.space_clock = process_space_clock,

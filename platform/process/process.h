@@ -381,6 +381,7 @@ struct process_context {
 	void *died_arg;
 	_Atomic uint64_t runs;
 	struct thread_clock clock;
+	struct thread_breaks *breaks; /* NULL: the thread has none */
 	struct line line;
 };
 
@@ -462,6 +463,16 @@ void frame_fp_load(struct process_context *c, void *buf);
 /* What a report of signal `sig` means. False: nothing to the guest. */
 bool frame_event(struct process_context *c, uint64_t sig, struct event *ev);
 
+/* ---- breaks.c ---- */
+
+/* As `hw_break`s of platform.h; the thread's events of the host's perf(1), from its first to its
+ * last. */
+int process_breaks_set(struct context *c, struct space *s, const struct hw_break list[HW_BREAKS]);
+/* Those of the thread go. */
+void thread_breaks_drop(struct process_context *c);
+/* Which were hit since this was asked last: bit n. */
+unsigned thread_breaks_hit(struct process_context *c);
+
 /* ---- line.c ---- */
 
 void lines_init(struct process_machine *m);
@@ -520,8 +531,10 @@ void space_put(struct process_space *s);
 int space_map_now(struct process_space *s, gva_t addr, uint64_t len, unsigned prot,
 		  struct memfile *mf, uint64_t off);
 
-/* context.c: makes sure that there is c->fp. */
+/* context.c: makes sure that there is c->fp; that the thread is in the space (-EIO: which is
+ * gone). */
 int context_own_fp(struct process_context *c);
+int context_enter(struct process_context *c, struct process_space *s);
 
 /* checks.c */
 extern const struct check process_checks[];

@@ -448,6 +448,8 @@ int stub_thread_start(struct process_context *c, struct process_space *s)
 void stub_thread_detach(struct process_context *c)
 {
 	struct process_space *s = c->s;
+
+	thread_breaks_drop(c);
 	if (s) {
 		mutex_lock(&s->lock);
 		list_del(&c->node);
@@ -509,6 +511,7 @@ void stub_thread_end(struct process_context *c)
 		return;
 	ref_get(&s->refs); /* thread_leave may find it destroyed, and let go */
 	line_end(c);
+	thread_breaks_drop(c);
 	clock_stop(&c->clock);
 	if (!s->stub.dead && !park(c) && thread_leave(c) < 0)
 		stub_kill(&s->stub); /* the guest made it impossible */

@@ -2,6 +2,7 @@
 /* Exceptions as Linux programs know them, and programs that mean harm. */
 #include "tests/platform/world.h"
 
+#include <errno.h>
 #include <immintrin.h>
 #include <signal.h>
 #include <string.h>
@@ -603,6 +604,53 @@ static void steps(void)
 	world_end(&w);
 }
 
+/* Runs to a breakpoint: which. */
+static unsigned next_break(struct thread *t)
+{
+	thread_exception(t, DB);
+	return t->ev.exception.debug;
+}
+
+/* Where the host has none it says so. */
+static void breakpoints(void)
+{
+	const struct hw_break list[HW_BREAKS] = {
+		{ AT_DATA, HW_BREAK_WRITE, 8 },
+		{ AT_DATA + 4, HW_BREAK_ACCESS, 4 },
+		{ 0 },
+		{ AT(g_jump), HW_BREAK_EXEC, 1 },
+	};
+	static const struct hw_break none[HW_BREAKS];
+	struct world w;
+	struct thread t;
+
+	world_start(&w);
+	world_map(&w, w.s, AT_DATA, 1, RW, world_pages(&w, 1));
+	thread_start(&w, &t, g_syscall);
+	int err = w.p->breaks_set(t.c, w.s, list);
+	if (err) {
+		CHECK_EQ(err, -ENOSPC);
+		printf("# skip: this host gives no breakpoints\n");
+		return;
+	}
+	thread_jump(&t, g_write, AT_DATA, 0);
+	CHECK_EQ(next_break(&t), 3);
+	CHECK(thread_regs(&t).rip > AT(g_write));
+	thread_run(&t, EVENT_SYSCALL);
+	thread_jump(&t, g_read, AT_DATA, 0);
+	CHECK_EQ(next_break(&t), 2);
+	thread_run(&t, EVENT_SYSCALL);
+	thread_jump(&t, g_jump, AT(g_syscall), 0);
+	CHECK_EQ(next_break(&t), 8);
+	CHECK_EQ(thread_regs(&t).rip, AT(g_jump));
+	thread_run(&t, EVENT_SYSCALL); /* goes on */
+	CHECK_EQ(w.p->breaks_set(t.c, w.s, none), 0);
+	thread_jump(&t, g_write, AT_DATA, 0);
+	thread_run(&t, EVENT_SYSCALL);
+	thread_end(&t);
+	world_end(&w);
+}
+
 const struct test tests[] = {
 	{ "exceptions", exceptions },
 	{ "arithmetic", arithmetic },
@@ -617,5 +665,6 @@ const struct test tests[] = {
 	{ "jump_into_shim", jump_into_shim },
 	{ "evil_stack", evil_stack },
 	{ "steps", steps },
+	{ "breakpoints", breakpoints },
 	{ NULL, NULL },
 };

@@ -1020,6 +1020,9 @@ static void confined_helper(void)
 		{ SYS_prctl, { PR_SET_DUMPABLE, 1 }, STEP_LAST },
 		{ SYS_prctl, { PR_SET_PDEATHSIG | 1UL << 32, 0 }, STEP_LAST },
 		{ SYS_prctl, { PR_SET_MM, 1 }, STEP_LAST },
+		{ SYS_perf_event_open, { STUB_COMMAND, 0, 0, -1UL, 8 }, STEP_LAST },
+		{ SYS_perf_event_open, { STUB_COMMAND, 0, 0xffffffff, -1UL, 8 }, STEP_LAST },
+		{ SYS_perf_event_open, { STUB_COMMAND, 0, -1UL, -1UL, 0 }, STEP_LAST },
 		{ 0x40000000 | SYS_mmap, { 0 }, STEP_LAST },
 	};
 	for (unsigned i = 0; i < sizeof denied / sizeof denied[0]; i++) {

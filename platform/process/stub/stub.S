@@ -423,6 +423,9 @@ bytes:
 #define DATA_ARCH 4
 #define DATA_IP 8
 #define DATA_ARG0 16
+#define DATA_ARG2 32
+#define DATA_ARG4 48
+#define EVENT_FLAGS 8 /* PERF_FLAG_FD_CLOEXEC */
 #define NR_NONE 0xffffffff
 #define VSYSCALL_HIGH 0xffffffff /* the upper half of any address in the vsyscall page */
 	.macro	bpf code, jt, jf, k
@@ -504,8 +507,10 @@ mapper_filter_end:
 
 /*
  * The template's, its stubs' helpers' and, below the one above, guest threads'. None of what it
- * lets through takes a path, an address of a socket or a process: with any arguments it reaches the
- * stub's own memory, threads and three descriptors.
+ * lets through takes a path or an address of a socket: with any arguments it reaches the stub's own
+ * memory, threads and three descriptors. An event of perf_event_open(2), by which a thread has
+ * breakpoints, is of one thread, and what that is the host asks as for ptrace(2): of no other
+ * user's, and, where Landlock is, of no other process than what comes from the template.
  *
  * The first instruction is for the host, which tries a new filter with each number of a system call
  * to find those that it need not be asked about, as far as it looks at nothing else: that takes
@@ -532,6 +537,13 @@ own_filter:
 	permit	__NR_dup2
 	permit	__NR_exit
 	permit	__NR_exit_group
+	bpf	JEQ, 0, 10, __NR_perf_event_open
+own_filter_event:
+	need	DATA_ARG2, 0xffffffff, 0xffffffff, 9 /* of one thread, not of a CPU */
+	need	DATA_ARG4, EVENT_FLAGS, 0, 5
+	bpf	RET, 0, 0, RET_ALLOW
+	bpf	RET, 0, 0, RET_TRACE
+own_filter_event_end:
 	bpf	JEQ, 2, 0, __NR_clone
 	bpf	JEQ, 6, 0, __NR_prctl
 	bpf	RET, 0, 0, RET_TRACE
@@ -541,6 +553,7 @@ own_filter:
 	bpf	RET, 0, 0, RET_ALLOW
 	bpf	RET, 0, 0, RET_TRACE
 own_filter_end:
+	ahead	own_filter_event, 10, own_filter_event_end
 	.balign	8
 program:
 	.short	(filter_end - filter) / 8, 0, 0, 0
