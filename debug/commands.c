@@ -113,6 +113,8 @@ static void put_reason(const struct session *s, const struct halt *why, struct t
 
 	switch (why->tell) {
 	case TELL_BREAKPOINT: text_puts(reply, "swbreak:;"); break;
+	case TELL_HARDWARE: text_puts(reply, "hwbreak:;"); break;
+	case TELL_ACCESS: text_printf(reply, "awatch:%lx;", why->value); break;
 	case TELL_WATCH: text_printf(reply, "watch:%lx;", why->value); break;
 	case TELL_FORK: put_child(s, reply, "fork", why->value); break;
 	case TELL_VFORK: put_child(s, reply, "vfork", why->value); break;
@@ -345,24 +347,30 @@ static void write_binary(struct session *s, struct scan *in, struct text *reply)
 
 /* ---- breakpoints ---- */
 
-enum { POINT_SOFTWARE, POINT_WRITE = 2 };
+/* By the types of Z packets. Those that the CPU does not know by itself are not answered: where GDB
+ * wants reads alone it takes accesses then. */
+enum { POINT_SOFTWARE, POINT_TYPES = 5 };
+static const uint8_t hardware_kinds[POINT_TYPES] = {
+	HW_BREAK_NONE, HW_BREAK_EXEC, HW_BREAK_WRITE, HW_BREAK_NONE, HW_BREAK_ACCESS,
+};
 
-/* Those of the other types need hardware. */
 static void set_point(struct session *s, struct scan *in, struct text *reply, bool insert)
 {
-	struct points *sp = current_points(s);
+	struct dbg_thread *th = current(s);
 	uint64_t type = scan_hex(in);
 
 	scan_need(in, ",");
 	uint64_t addr = scan_hex(in);
 	scan_need(in, ",");
-	uint64_t kind = scan_hex(in);
-	if (!scan_ends(in) || !sp)
+	uint64_t len = scan_hex(in);
+	uint8_t kind = type < POINT_TYPES ? hardware_kinds[type] : HW_BREAK_NONE;
+	if (!scan_ends(in) || !th)
 		failed(reply, -EINVAL);
 	else if (type == POINT_SOFTWARE)
-		done(reply, points_break(sp, addr, insert));
-	else if (type == POINT_WRITE)
-		done(reply, points_watch(sp, addr, kind, insert));
+		done(reply, points_break(th->inferior->points, addr, insert));
+	else if (kind != HW_BREAK_NONE)
+		done(reply, target_watch(s->target, th, kind, addr, kind == HW_BREAK_EXEC ? 1 : len,
+					 insert));
 }
 
 static void insert_point(struct session *s, struct scan *in, struct text *reply)
@@ -495,7 +503,7 @@ static void supported(struct session *s, struct scan *in, struct text *reply)
 	}
 	text_printf(reply,
 		    "PacketSize=%x;QStartNoAckMode+;multiprocess+;fork-events+;vfork-events+;"
-		    "exec-events+;swbreak+;vContSupported+;QPassSignals+;QCatchSyscalls+;"
+		    "exec-events+;swbreak+;hwbreak+;vContSupported+;QPassSignals+;QCatchSyscalls+;"
 		    "qXfer:features:read+;qXfer:auxv:read+;qXfer:exec-file:read+;"
 		    "qXfer:siginfo:read+;qXfer:siginfo:write+;qXfer:threads:read+",
 		    PACKET_MAX);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Breakpoints are instructions in the guest's memory, where others who read it see them; the
- * debugger does not. Watchpoints are compared after each step of a thread.
+ * debugger does not. Watchpoints are the CPU's; where it has none left for one that is about writes,
+ * what is watched is compared after each step of a thread.
  */
 #include "debug/points.h"
 
@@ -29,7 +30,9 @@ struct breakpoint {
 struct watch {
 	struct list node;
 	uint64_t addr, len;
-	unsigned char *was; /* behind it */
+	uint8_t kind;       /* HW_BREAK_* */
+	bool stepped;       /* the CPU does not do it */
+	unsigned char *was; /* then; behind it */
 };
 
 struct points *points_new(struct mm *mm)
@@ -69,6 +72,7 @@ static void drop_all(struct points *s, bool restore)
 		list_del(&w->node);
 		free(w);
 	}
+	s->changes++;
 }
 
 void points_clear(struct points *s)
@@ -192,42 +196,137 @@ size_t points_write(struct points *s, uint64_t addr, const void *buf, size_t n)
 	return n;
 }
 
-/* ---- watchpoints ---- */
+/* ---- watchpoints, and breakpoints of the CPU's ---- */
 
-int points_watch(struct points *s, uint64_t addr, uint64_t len, bool insert)
+#define HARDWARE_MAX 8 /* bytes that one of them can watch */
+
+/* The aligned pieces of it. False: the CPU has not so many. */
+static bool place(const struct watch *w, struct hw_break list[HW_BREAKS], unsigned *n)
 {
-	struct watch *w, *found = NULL;
+	uint64_t at = w->addr, end = w->addr + w->len;
+	uint8_t size;
+
+	for (; at < end; at += size) {
+		for (size = HARDWARE_MAX; at % size || size > end - at;)
+			size /= 2;
+		if (*n == HW_BREAKS)
+			return false;
+		list[(*n)++] = (struct hw_break){ at, w->kind, size };
+	}
+	return true;
+}
+
+static bool place_all(const struct points *s, struct hw_break list[HW_BREAKS])
+{
+	const struct watch *w;
+	unsigned n = 0;
+
+	memset(list, 0, HW_BREAKS * sizeof *list);
+	list_for_each (w, &s->watches, node) {
+		if (!w->stepped && !place(w, list, &n))
+			return false;
+	}
+	return true;
+}
+
+void points_hardware(const struct points *s, struct hw_break list[HW_BREAKS])
+{
+	(void)place_all(s, list);
+}
+
+bool points_hit(const struct points *s, unsigned hit, struct hw_break *out)
+{
+	struct hw_break list[HW_BREAKS];
+
+	points_hardware(s, list);
+	for (unsigned i = 0; i < HW_BREAKS; i++) {
+		if (!(hit >> i & 1) || list[i].kind == HW_BREAK_NONE)
+			continue;
+		*out = list[i];
+		return true;
+	}
+	return false;
+}
+
+static struct watch *find_watch(const struct points *s, uint8_t kind, uint64_t addr, uint64_t len)
+{
+	struct watch *w;
+
+	list_for_each (w, &s->watches, node) {
+		if (w->kind == kind && w->addr == addr && w->len == len)
+			return w;
+	}
+	return NULL;
+}
+
+bool points_has_watch(const struct points *s, uint64_t addr)
+{
+	const struct watch *w;
+
+	list_for_each (w, &s->watches, node) {
+		if (addr - w->addr < w->len)
+			return true;
+	}
+	return false;
+}
+
+static void remove_watch(struct points *s, struct watch *w)
+{
+	list_del(&w->node);
+	free(w);
+	s->changes++;
+}
+
+int points_watch(struct points *s, uint8_t kind, uint64_t addr, uint64_t len, bool insert)
+{
+	struct watch *w = find_watch(s, kind, addr, len);
+	struct hw_break list[HW_BREAKS];
+	struct list *each;
 	size_t n = 0;
 
-	if (!len || len > WATCH_LEN_MAX)
+	if (!len || len > WATCH_LEN_MAX || addr + len < addr)
 		return -EINVAL;
-	list_for_each (w, &s->watches, node) {
-		if (w->addr == addr && w->len == len)
-			found = w;
-		n++;
-	}
-	if (!found == !insert)
+	if (!w == !insert)
 		return 0;
 	if (!insert) {
-		list_del(&found->node);
-		free(found);
+		remove_watch(s, w);
 		return 0;
 	}
+	for (each = s->watches.next; each != &s->watches; each = each->next)
+		n++;
 	w = n < WATCHES_MAX ? malloc(sizeof *w + len) : NULL;
 	if (!w)
 		return -ENOMEM;
-	*w = (struct watch){ .addr = addr, .len = len, .was = (unsigned char *)(w + 1) };
-	if (peek_guest(s->mm, w->was, GVA(addr), len)) {
-		free(w);
-		return -EFAULT;
+	*w = (struct watch){ .addr = addr, .len = len, .kind = kind };
+	w->was = (unsigned char *)(w + 1);
+	list_add_tail(&s->watches, &w->node);
+	s->changes++;
+	return place_all(s, list) ? 0 : points_step_for(s, kind, addr, len);
+}
+
+int points_step_for(struct points *s, uint8_t kind, uint64_t addr, uint64_t len)
+{
+	struct watch *w = find_watch(s, kind, addr, len);
+
+	if (w && kind == HW_BREAK_WRITE && !peek_guest(s->mm, w->was, GVA(addr), len)) {
+		w->stepped = true;
+		s->changes++;
+		return 0;
 	}
-	list_add(&s->watches, &w->node);
-	return 0;
+	if (w)
+		remove_watch(s, w);
+	return kind == HW_BREAK_WRITE ? -EFAULT : -ENOSPC;
 }
 
 bool points_is_watched(const struct points *s)
 {
-	return !list_empty(&s->watches);
+	const struct watch *w;
+
+	list_for_each (w, &s->watches, node) {
+		if (w->stepped)
+			return true;
+	}
+	return false;
 }
 
 bool points_watch_changed(struct points *s, uint64_t *addr)
@@ -236,7 +335,8 @@ bool points_watch_changed(struct points *s, uint64_t *addr)
 	struct watch *w;
 
 	list_for_each (w, &s->watches, node) {
-		if (peek_guest(s->mm, now, GVA(w->addr), w->len) || !memcmp(now, w->was, w->len))
+		if (!w->stepped || peek_guest(s->mm, now, GVA(w->addr), w->len) ||
+		    !memcmp(now, w->was, w->len))
 			continue;
 		memcpy(w->was, now, w->len);
 		*addr = w->addr;

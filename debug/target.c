@@ -14,6 +14,7 @@
 #include "debug/points.h"
 #include "host/hostcall.h"
 #include "kernel/process.h"
+#include "kernel/ptrace/breaks.h"
 #include "kernel/ptrace/regs.h"
 #include "kernel/ptrace/request.h"
 #include "kernel/sandbox.h"
@@ -202,6 +203,33 @@ static enum ptrace_way way_of(const struct dbg_thread *th)
 							   : TRACE_CONT;
 }
 
+static int arm(struct dbg_thread *th, struct task *o)
+{
+	const struct points *s = th->inferior->points;
+	struct hw_break list[HW_BREAKS];
+
+	if (th->armed == s->changes)
+		return 0;
+	points_hardware(s, list);
+	th->armed = s->changes;
+	return breaks_set_all(o, list);
+}
+
+int target_watch(struct target *t, struct dbg_thread *th, uint8_t kind, uint64_t addr, uint64_t len,
+		 bool insert)
+{
+	struct points *s = th->inferior->points;
+	int err = points_watch(s, kind, addr, len, insert);
+	struct task *o = !err && insert ? thread_hold(t, th) : NULL;
+
+	if (!o)
+		return err;
+	if (arm(th, o))
+		err = points_step_for(s, kind, addr, len);
+	ptrace_let_go(o);
+	return err;
+}
+
 /* A thread whose process is stopped stays so, and is told when that is over. */
 static void go(struct target *t, struct dbg_thread *th)
 {
@@ -223,6 +251,7 @@ static void go(struct target *t, struct dbg_thread *th)
 	}
 	bool stays = tr->group_stop && o->process->stop_requested;
 	sandbox_unlock(t->sb);
+	(void)arm(th, o); /* that there is enough was seen when it was set */
 	if (stays && ptrace_listen(o) == 0)
 		ptrace_let_go(o);
 	else
@@ -233,6 +262,9 @@ static void go(struct target *t, struct dbg_thread *th)
 static bool tells(struct dbg_thread *th)
 {
 	if (th->tell == TELL_BREAKPOINT && !points_has_breakpoint(th->inferior->points, th->value))
+		th->tell = TELL_NOTHING;
+	if ((th->tell == TELL_HARDWARE || th->tell == TELL_WATCH || th->tell == TELL_ACCESS) &&
+	    !points_has_watch(th->inferior->points, th->value))
 		th->tell = TELL_NOTHING;
 	return th->tell != TELL_NOTHING;
 }
@@ -344,10 +376,27 @@ static enum tell tell_of_step(struct dbg_thread *th, struct task *o)
 	return ip >= th->range_start && ip < th->range_end ? TELL_NOTHING : TELL_SIGNAL;
 }
 
+static enum tell tell_of_hardware(struct dbg_thread *th, const struct task *o)
+{
+	struct hw_break b;
+
+	if (!points_hit(th->inferior->points, (unsigned)o->tracee->breaks.status, &b))
+		return TELL_NOTHING;
+	th->value = b.addr;
+	return b.kind == HW_BREAK_EXEC    ? TELL_HARDWARE
+	       : b.kind == HW_BREAK_WRITE ? TELL_WATCH
+					  : TELL_ACCESS;
+}
+
 static enum tell tell_of_trap(struct dbg_thread *th, struct task *o, const siginfo_t *si)
 {
 	if (si->si_code == SI_KERNEL && is_breakpoint(th, o))
 		return TELL_BREAKPOINT;
+	enum tell tell = si->si_code == TRAP_HWBKPT || si->si_code == TRAP_TRACE
+			     ? tell_of_hardware(th, o)
+			     : TELL_NOTHING;
+	if (tell != TELL_NOTHING)
+		return tell;
 	bool step =
 	    si->si_code == TRAP_TRACE || si->si_code == TRAP_BRKPT || si->si_code == SIGTRAP;
 	return step && way_of(th) == TRACE_STEP ? tell_of_step(th, o) : TELL_SIGNAL;
@@ -374,6 +423,7 @@ static enum tell tell_of_exec(struct target *t, struct dbg_thread *th, const str
 	if (s) {
 		inf->points = s;
 		points_put(old);
+		th->armed = s->changes;
 	}
 	return TELL_EXEC;
 }
@@ -651,6 +701,9 @@ static void let_off(struct target *t, struct dbg_thread *th)
 	struct task *o = thread_hold(t, th);
 
 	if (o) {
+		static const struct hw_break none[HW_BREAKS];
+		if (breaks_any(o->tracee))
+			(void)breaks_set_all(o, none);
 		(void)ptrace_detach(o, (uint64_t)sig);
 		return;
 	}

@@ -32,13 +32,16 @@ struct points {
 	struct mm *mm; /* reference */
 	unsigned refs;
 	struct list breakpoints, watches;
+	unsigned changes; /* of the watches */
 };
 
 enum tell {
 	TELL_NOTHING,
 	TELL_SIGNAL,
 	TELL_BREAKPOINT,
+	TELL_HARDWARE, /* a breakpoint of the CPU's */
 	TELL_WATCH,
+	TELL_ACCESS,
 	TELL_FORK,
 	TELL_VFORK,
 	TELL_VFORK_DONE,
@@ -72,6 +75,8 @@ struct dbg_thread {
 	bool running, asked; /* asked: to stop */
 	bool going;          /* it was to run since all stopped last */
 	bool news;           /* it has stopped, and was not looked at */
+	/* the CPU keeps the watches of so many changes for it; points.changes starts at 0, too */
+	unsigned armed;
 	/* how it went on */
 	bool steps;
 	uint64_t range_start, range_end; /* steps within it are not told */
@@ -148,6 +153,8 @@ size_t points_read(struct points *s, uint64_t addr, void *buf, size_t n);
 size_t points_write(struct points *s, uint64_t addr, const void *buf, size_t n);
 /* 0 or -errno; twice is once. */
 int points_break(struct points *s, uint64_t addr, bool insert);
-int points_watch(struct points *s, uint64_t addr, uint64_t len, bool insert);
+/* Of the CPU's (HW_BREAK_*), for the thread and all of its inferior; -ENOSPC: it has no more. */
+int target_watch(struct target *t, struct dbg_thread *th, uint8_t kind, uint64_t addr, uint64_t len,
+		 bool insert);
 
 #endif

@@ -8,6 +8,7 @@
 #include "arch/ptrace.h"
 #include "kernel/ptrace/tracee.h"
 #include "kernel/sandbox.h"
+#include "util/gva.h"
 
 /* `trial`: those that were set for the first time as well, which take a place of the CPU's even
  * while they are off. */
@@ -116,6 +117,8 @@ int breaks_set_all(struct task *o, const struct hw_break list[HW_BREAKS])
 	struct breaks b = { .status = o->tracee->breaks.status };
 
 	for (unsigned i = 0; i < HW_BREAKS; i++) {
+		if (!gva_range_ok(GVA(list[i].addr), list[i].len))
+			return -EINVAL;
 		b.at[i] = list[i];
 		b.known[i] = b.on[i] = list[i].kind != HW_BREAK_NONE;
 	}
