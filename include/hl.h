@@ -732,7 +732,8 @@ HL_API int hl_sandbox_free_within(struct hl_sandbox *sb, uint64_t milliseconds,
 
 struct hl_stats {
 	uint64_t syscalls; /* system calls that reached the monitor */
-	/* times a virtual CPU entered the guest: each ended with exactly one exit */
+	/* times a virtual CPU entered the guest, each of which ended with one exit; not those of a
+	 * platform's own, of which the monitor does not know */
 	uint64_t entries;
 	uint64_t faults;       /* page faults that reached the monitor */
 	uint64_t exceptions;   /* other CPU exceptions */

@@ -174,6 +174,7 @@ static bool take_notification(struct process_context *c, const struct seccomp_no
 		c->preempted = false;
 	if (frame_event(c, n->data.args[0], ev))
 		return true;
+	c->own_runs++;
 	if (resume(c) == 0)
 		return false;
 	event_dead(c, ev);
@@ -356,5 +357,5 @@ int process_fp_set(struct context *context, const void *buf, size_t size)
 uint64_t process_runs(const struct context *context)
 {
 	const struct process_context *c = (const struct process_context *)context;
-	return c->runs;
+	return c->runs - c->own_runs;
 }

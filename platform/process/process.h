@@ -379,7 +379,7 @@ struct process_context {
 	_Atomic(struct kick *) kick; /* of the thread in run, where `died` does not tell it */
 	void (*died)(void *arg);     /* context_watch */
 	void *died_arg;
-	_Atomic uint64_t runs;
+	_Atomic uint64_t runs, own_runs; /* own: behind what was no event */
 	struct thread_clock clock;
 	struct thread_breaks *breaks; /* NULL: the thread has none */
 	struct line line;
