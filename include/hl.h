@@ -780,6 +780,20 @@ HL_API void hl_initrd_leave_out(struct hl_initrd *a, const char *path);
  * Of one name the file added last counts. */
 HL_API int hl_initrd_add(struct hl_initrd *a, const char *path, const char *guest,
 			 struct hl_error **err);
+/*
+ * Adds a file that lies nowhere by itself, as one of an image's layers: what `st` says of mode,
+ * owner, time, device and size, with the same st_ino for all hard links of a file; the target of a
+ * symlink; and contents by `read`, which gives some of the bytes from `offset` on, and -1 with
+ * errno where it cannot. It is called when the archive is written.
+ */
+struct stat;
+typedef int64_t hl_initrd_read(void *arg, uint64_t offset, void *buf, size_t size);
+HL_API int hl_initrd_put(struct hl_initrd *a, const char *guest, const struct stat *st,
+			 const char *target, hl_initrd_read *read, void *arg,
+			 struct hl_error **err);
+/* An extended attribute of the file that was put last. */
+HL_API int hl_initrd_put_xattr(struct hl_initrd *a, const char *name, const void *value, size_t len,
+			       struct hl_error **err);
 /* Writes the archive. Files are read now: one that has changed since it was added is an error. */
 HL_API int hl_initrd_write(struct hl_initrd *a, int fd, struct hl_error **err);
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fts.h>
 #include <limits.h>
+#include <linux/limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,6 +24,10 @@ void hl_initrd_free(struct hl_initrd *a)
 	if (!a)
 		return;
 	for (size_t i = 0; i < a->count; i++) {
+		for (struct initrd_xattr *x = a->file[i].xattrs, *next; x; x = next) {
+			next = x->next;
+			free(x);
+		}
 		free(a->file[i].guest);
 		free(a->file[i].source);
 	}
@@ -253,4 +258,53 @@ int hl_initrd_add(struct hl_initrd *a, const char *path, const char *guest, stru
 	free(real);
 	free(name);
 	return status;
+}
+
+/* ---- what somebody else reads ---- */
+
+int hl_initrd_put(struct hl_initrd *a, const char *guest, const struct stat *st, const char *target,
+		  hl_initrd_read *read, void *arg, struct hl_error **err)
+{
+	bool out = false;
+	char *name = clean_name(guest, &out);
+	int status = !name ? no_memory(err)
+		     : out ? error_set(err, HL_INVALID, "'%s' leads out of the archive", guest)
+			   : add_file(a, name, "", target ? target : "", st, err);
+
+	if (!status) {
+		a->file[a->count - 1].read = read;
+		a->file[a->count - 1].read_arg = arg;
+	}
+	free(name);
+	return status;
+}
+
+int hl_initrd_put_xattr(struct hl_initrd *a, const char *name, const void *value, size_t len,
+			struct hl_error **err)
+{
+	size_t name_len = strlen(name);
+	struct initrd_xattr *x = malloc(sizeof *x + name_len + len);
+
+	if (!x || len > XATTR_SIZE_MAX || name_len > XATTR_NAME_MAX || !a->count) {
+		free(x);
+		return !x ? no_memory(err)
+			  : error_set(err, HL_INVALID, "%s: too large an attribute", name);
+	}
+	struct initrd_file *f = &a->file[a->count - 1];
+	x->next = f->xattrs;
+	x->name_len = (uint32_t)name_len;
+	x->len = (uint32_t)len;
+	memcpy(x->bytes, name, name_len);
+	memcpy(x->bytes + name_len, value, len);
+	f->xattrs = x;
+	return 0;
+}
+
+ssize_t initrd_readlink(const struct initrd_file *f, char *buf, size_t size)
+{
+	if (!f->read)
+		return readlink(f->source, buf, size);
+	size_t len = strlen(f->source);
+	memcpy(buf, f->source, len < size ? len : size);
+	return (ssize_t)(len < size ? len : size);
 }

@@ -8,14 +8,24 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
 #include "hl.h"
 
+struct initrd_xattr {
+	struct initrd_xattr *next;
+	uint32_t name_len, len; /* the name without a NUL, and the value behind it */
+	char bytes[];
+};
+
 struct initrd_file {
 	char *guest;  /* its name in the archive, without a slash in front; "" is the root */
-	char *source; /* where it is on the host */
+	char *source; /* where it is on the host; of what was put, the target of a symlink */
 	struct stat st;
-	size_t order; /* in which it was added: of one name the last counts */
+	hl_initrd_read *read; /* its contents, of what was put; NULL: it is a file of the host */
+	void *read_arg;
+	struct initrd_xattr *xattrs; /* the last that was put first */
+	size_t order;                /* in which it was added: of one name the last counts */
 	/* in the archive; set when it is written */
 	uint32_t ino, nlink;
 	struct initrd_file
@@ -31,6 +41,9 @@ struct hl_initrd {
 	uint32_t newest;    /* with clamps_times: no file is younger */
 	struct stat output; /* of a file that stays out; st_nlink 0: none */
 };
+
+/* The target of a symlink, without a NUL; -1 with errno. */
+ssize_t initrd_readlink(const struct initrd_file *f, char *buf, size_t size);
 
 /* lib/initrd_order.c: the files as they are to be written, with what `nlink` and what follows it
  * say; *n of them, in an array to free. NULL: the error is set. */

@@ -67,7 +67,7 @@ static int replace_link(const struct initrd_file *link, const char *name, size_t
 			char out[PATH_MAX])
 {
 	char target[2 * PATH_MAX];
-	ssize_t n = readlink(link->source, target, PATH_MAX - 1);
+	ssize_t n = initrd_readlink(link, target, PATH_MAX - 1);
 	size_t above = at, len;
 
 	if (n < 0)

@@ -22,6 +22,12 @@
 
 #define BUFFER (256UL * 1024)
 
+/* Where in the archive which file's header is. */
+struct placed {
+	uint64_t header;
+	const struct initrd_file *file;
+};
+
 struct writer {
 	const struct hl_initrd *a;
 	int fd;
@@ -29,6 +35,8 @@ struct writer {
 	struct cpio_tree *tree;
 	uint64_t at; /* in the archive */
 	uint32_t last_ino;
+	struct placed *placed; /* of files with extended attributes */
+	size_t nr_placed;
 	const char *last_name; /* of the file before */
 	size_t filled;
 	char buffer[BUFFER];
@@ -108,17 +116,24 @@ static int put_header(struct writer *w, struct newc *h, const char *name)
 	return pad(w);
 }
 
+/* The next bytes of a file, of which `left` are still to come. */
+static ssize_t read_some(const struct initrd_file *f, int fd, uint64_t left, void *buf, size_t n)
+{
+	return f->read ? f->read(f->read_arg, (uint64_t)f->st.st_size - left, buf, n)
+		       : read(fd, buf, n);
+}
+
 static int put_contents(struct writer *w, const struct initrd_file *f, int fd)
 {
 	uint64_t left = (uint64_t)f->st.st_size;
 
 	while (left) {
 		size_t room = BUFFER - w->filled, some = left < room ? left : room;
-		ssize_t n = read(fd, w->buffer + w->filled, some);
+		ssize_t n = read_some(f, fd, left, w->buffer + w->filled, some);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return failed(w, f->source, n ? errno : ESTALE);
+			return failed(w, f->read ? f->guest : f->source, n ? errno : ESTALE);
 		w->filled += (size_t)n;
 		w->at += (size_t)n;
 		left -= (size_t)n;
@@ -151,7 +166,7 @@ static int put_symlink(struct writer *w, const struct initrd_file *f, struct new
 		       const char *name)
 {
 	char target[PATH_MAX];
-	ssize_t n = readlink(f->source, target, sizeof target);
+	ssize_t n = initrd_readlink(f, target, sizeof target);
 
 	if (n <= 0 || n == sizeof target)
 		return failed(w, f->source, n < 0 ? errno : ENAMETOOLONG);
@@ -171,9 +186,11 @@ static int put_entry(struct writer *w, const struct initrd_file *f, struct newc 
 			return refuse(w, f->guest, "is too large for an archive: 4 GiB");
 		h->filesize = (uint32_t)f->st.st_size;
 	}
+	if (f->xattrs)
+		w->placed[w->nr_placed++] = (struct placed){ header, f };
 	int status = S_ISLNK(h->mode) ? put_symlink(w, f, h, name) : put_header(w, h, name);
 	if (!status && h->filesize && S_ISREG(h->mode))
-		status = put_file(w, f);
+		status = f->read ? put_contents(w, f, -1) : put_file(w, f);
 	if (status || pad(w))
 		return -1;
 	int placed = cpio_tree_add(w->tree, f->guest, h, header);
@@ -247,6 +264,79 @@ static int put_missing_parents(struct writer *w, const char *name)
 	return 0;
 }
 
+/* ---- extended attributes, in the index ---- */
+
+static int by_header(const void *key, const void *element)
+{
+	uint64_t x = *(const uint64_t *)key, y = ((const struct placed *)element)->header;
+
+	return x < y ? -1 : x > y;
+}
+
+static const struct initrd_file *file_of(const struct writer *w, uint64_t header)
+{
+	const struct placed *found =
+	    bsearch(&header, w->placed, w->nr_placed, sizeof *found, by_header);
+
+	return found ? found->file : NULL;
+}
+
+static size_t xattrs_size(const struct initrd_file *f)
+{
+	size_t n = 0;
+
+	for (const struct initrd_xattr *x = f->xattrs; x; x = x->next)
+		n += sizeof(struct index_xattr_head) + x->name_len + 1 + x->len;
+	return n;
+}
+
+static char *write_xattrs(char *to, const struct initrd_file *f)
+{
+	uint32_t size = (uint32_t)xattrs_size(f);
+
+	to = mempcpy(to, &size, sizeof size);
+	for (const struct initrd_xattr *x = f->xattrs; x; x = x->next) {
+		const struct index_xattr_head h = { x->name_len, x->len };
+		to = mempcpy(to, &h, sizeof h);
+		to = mempcpy(to, x->bytes, x->name_len);
+		*to++ = '\0';
+		to = mempcpy(to, x->bytes + x->name_len, x->len);
+	}
+	return to;
+}
+
+/* Puts the attributes behind the names, and their places into the nodes. 0 or an errno. */
+static int add_xattrs(struct writer *w, struct index *ix)
+{
+	struct index_node *nodes = (struct index_node *)(void *)ix->made;
+	const struct initrd_file *f;
+	uint64_t at = ix->names_len;
+
+	for (uint32_t i = 0; w->nr_placed && i < ix->count; i++) {
+		f = file_of(w, nodes[i].header);
+		if (!f)
+			continue;
+		nodes[i].xattrs = (uint32_t)at;
+		at += sizeof(uint32_t) + xattrs_size(f);
+		if (at > UINT32_MAX)
+			return EFBIG;
+	}
+	if (at == ix->names_len)
+		return 0;
+	uint64_t head = ix->count * sizeof *nodes;
+	char *made = realloc(ix->made, head + at);
+	if (!made)
+		return ENOMEM;
+	ix->made = made;
+	nodes = (struct index_node *)(void *)made;
+	for (uint32_t i = 0; i < ix->count; i++) {
+		if (nodes[i].xattrs)
+			write_xattrs(made + head + nodes[i].xattrs, file_of(w, nodes[i].header));
+	}
+	ix->names_len = at;
+	return 0;
+}
+
 static int put_index(struct writer *w)
 {
 	struct newc h = { .mode = S_IFREG | 0400, .nlink = 1, .ino = ++w->last_ino };
@@ -256,6 +346,11 @@ static int put_index(struct writer *w)
 
 	if (err)
 		return failed(w, "the index", -err);
+	err = add_xattrs(w, &ix);
+	if (err) {
+		index_free(&ix);
+		return failed(w, "the index", err);
+	}
 	uint64_t len = ix.count * sizeof(struct index_node) + ix.names_len,
 		 padded = newc_align(len);
 	footer.count = ix.count;
@@ -315,11 +410,16 @@ int hl_initrd_write(struct hl_initrd *a, int fd, struct hl_error **err)
 		w->fd = fd;
 		w->err = err;
 		list = initrd_order(a, &n, err);
-		if (list)
+		w->placed = calloc(a->count + 1, sizeof *w->placed);
+		if (list && !w->placed)
+			error_set(err, HL_NO_MEMORY, "out of memory");
+		else if (list)
 			status = put_all(w, list, n);
 	}
-	if (w)
+	if (w) {
 		cpio_tree_free(w->tree);
+		free(w->placed);
+	}
 	free(w);
 	free(list);
 	return status;

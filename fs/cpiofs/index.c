@@ -3,6 +3,7 @@
 #include "fs/cpiofs/index.h"
 
 #include <errno.h>
+#include <linux/limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -131,4 +132,50 @@ int index_path(const struct index *ix, uint32_t i, char *buf, size_t size)
 	size_t len = strlen(at);
 	memmove(buf, at, len + 1);
 	return (int)len;
+}
+
+#define XATTRS_MAX (1U << 18)
+
+int index_xattrs(const struct index *ix, uint32_t i, struct index_xattrs *out)
+{
+	struct index_node n;
+	uint32_t len;
+	int err = index_node(ix, i, &n);
+
+	*out = (struct index_xattrs){ .bytes = NULL };
+	if (err || !n.xattrs)
+		return err;
+	if (n.xattrs > ix->names_len || ix->names_len - n.xattrs < sizeof len ||
+	    fixup_copy(&len, ix->names + n.xattrs, sizeof len) > 0 || len > XATTRS_MAX ||
+	    len > ix->names_len - n.xattrs - sizeof len)
+		return -EIO;
+	char *bytes = malloc(len + 1);
+	if (!bytes)
+		return -ENOMEM;
+	if (fixup_copy(bytes, ix->names + n.xattrs + sizeof len, len) > 0) {
+		free(bytes);
+		return -EIO;
+	}
+	*out = (struct index_xattrs){ bytes, len };
+	return 0;
+}
+
+bool index_next_xattr(const struct index_xattrs *all, struct index_xattr *x)
+{
+	const char *at = all->bytes + (x->left ? all->len + 1 - x->left : 0);
+	size_t left = x->left ? x->left - 1 : all->len;
+	struct index_xattr_head h;
+
+	if (left < sizeof h)
+		return false;
+	memcpy(&h, at, sizeof h);
+	left -= sizeof h;
+	if (h.name_len > XATTR_NAME_MAX || h.value_len > XATTR_SIZE_MAX ||
+	    left < h.name_len + 1UL + h.value_len)
+		return false;
+	x->name = at + sizeof h;
+	x->value = x->name + h.name_len + 1;
+	x->len = h.value_len;
+	x->left = left - (h.name_len + 1UL + h.value_len) + 1;
+	return strlen(x->name) == h.name_len; /* a NUL is within, or at the name's end */
 }

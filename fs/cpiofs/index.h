@@ -5,7 +5,7 @@
  * 	node 0    the root
  * 	node 1... all others; those of one directory stand together, ordered by name, and always
  *          behind the directory's own node
- * 	names     the text of all names, in the same order
+ * 	names     the text of all names, in the same order; behind it, extended attributes
  *
  * Nodes hold no attributes, but tell where the header with them is. The index is made by a scan of
  * the archive (scan.h), or lies in the archive: `hl mkinitrd` puts it into a file of the archive,
@@ -48,9 +48,17 @@ struct index_node {
 	};
 	uint16_t name_len;
 	uint16_t type; /* S_IFMT of the mode */
-	uint32_t zero;
+	/* Extended attributes of the node that stands for all hard links, which the format of the
+	 * archive has no place for: an offset into the names, where a number says how many bytes of
+	 * struct index_xattr_head follow. 0: none. */
+	uint32_t xattrs;
 };
 _Static_assert(sizeof(struct index_node) == 40, "part of the archive's format");
+
+/* The name and a NUL follow, then the value. */
+struct index_xattr_head {
+	uint32_t name_len, value_len;
+};
 
 struct index_footer {
 	char magic[16];
@@ -81,5 +89,22 @@ int index_node(const struct index *ix, uint32_t i, struct index_node *out);
 int index_name(const struct index *ix, const struct index_node *n, char name[NAME_MAX + 1]);
 /* The path of a node from the root, with a slash in front; "" for the root. Length or -errno. */
 int index_path(const struct index *ix, uint32_t i, char *buf, size_t size);
+
+/* The extended attributes of a node, copied, to be freed. */
+struct index_xattrs {
+	char *bytes; /* NULL: none */
+	size_t len;
+};
+/* 0; -ENOMEM; -EIO. */
+int index_xattrs(const struct index *ix, uint32_t i, struct index_xattrs *out);
+
+/* One of them. */
+struct index_xattr {
+	size_t left; /* at the first call 0; bytes behind it, and 1 */
+	const char *name, *value;
+	uint32_t len;
+};
+/* The next one, until there is none that fits. */
+bool index_next_xattr(const struct index_xattrs *all, struct index_xattr *x);
 
 #endif

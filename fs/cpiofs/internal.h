@@ -102,6 +102,10 @@ ssize_t cpio_target(struct cpiofs *cf, const struct cpio_attr *a, char *buf, siz
 /* The inode of node `i`, a reference. */
 int cpio_get_inode(struct cpiofs *cf, uint32_t i, struct inode **out);
 
+/* xattr.c */
+ssize_t cpio_getxattr(struct inode *i, struct caller *c, const char *name, void *buf, size_t size);
+ssize_t cpio_listxattr(struct inode *i, struct caller *c, char *buf, size_t size);
+
 /* dir.c */
 void cpio_dir_free(struct cpio_dir *d);
 int cpio_walk(struct inode *dir, struct caller *c, const char *names, size_t len, unsigned flags,
