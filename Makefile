@@ -42,6 +42,8 @@ endif
 
 # What libhl needs besides the C library.
 HL_LIBS := -lzstd -lz
+# ... and the command line besides that.
+CLI_LIBS := -ljson-c -lmd
 
 # V=1 shows the commands, -s shows nothing.
 ifeq ($(V),)
@@ -68,9 +70,11 @@ LIB_SRCS := $(sort $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.c) $(wildcard $(d)/
 ifeq ($(PLATFORM_DIRS),platform/none)
 LIB_SRCS := $(filter-out platform/choose.c,$(LIB_SRCS))
 endif
-CLI_SRCS := $(wildcard cli/*.c)
+CLI_SRCS := $(wildcard cli/*.c image/*.c)
 LIB_OBJS := $(LIB_SRCS:%=$(BUILD)/%.o)
 CLI_OBJS := $(CLI_SRCS:%=$(BUILD)/%.o)
+# What the command line uses of util/, which libhl does not show.
+CLI_UTIL := $(BUILD)/util/errmsg.c.o
 
 .PHONY: all lib clean docs help
 all: $(BUILD)/hl $(BUILD)/pyhl
@@ -87,7 +91,7 @@ lib: $(BUILD)/libhl.a
 
 # What runs once, to tell somebody something, or to copy what a file or a socket holds, is better small than fast: the executable may
 # have 2.5 MB. -O2 are the ways that every call, fault and wait takes.
-COLD_DIRS := cli lib jail trace debug proc snapshot sys loader ipc cred net kernel/ptrace kernel/seccomp kernel/tty fs/cpiofs fs/overlay fs/ramfs platform/kvm
+COLD_DIRS := cli image lib jail trace debug proc snapshot sys loader ipc cred net kernel/ptrace kernel/seccomp kernel/tty fs/cpiofs fs/overlay fs/ramfs platform/kvm
 COLD_FILES := mm/policy mm/seal kernel/coredump kernel/elfcore mm/dump
 $(COLD_DIRS:%=$(BUILD)/%/%.c.o) $(COLD_FILES:%=$(BUILD)/%.c.o): OPT := -Os
 
@@ -124,8 +128,8 @@ $(BUILD)/internal.a: $(LIB_OBJS)
 ENTRY := $(if $(SAN),,$(wildcard arch/$(ARCH)/start/entry.S))
 
 # The command line is a client of the library like any other.
-$(BUILD)/hl.debug: $(CLI_OBJS) $(ENTRY:%=$(BUILD)/%.o) $(BUILD)/libhl.a cli/unwind.ld
-	$(call say,LD,$@)$(CC) $(LDFLAGS_HL) $(if $(SAN),,-Wl$(comma)--no-eh-frame-hdr$(comma)-T$(comma)cli/unwind.ld) $(if $(ENTRY),-Wl$(comma)-e$(comma)entry_prefaulted) -o $@ $(filter-out %.ld,$^) -ljson-c $(HL_LIBS) -lm $(LDLIBS)
+$(BUILD)/hl.debug: $(CLI_OBJS) $(CLI_UTIL) $(ENTRY:%=$(BUILD)/%.o) $(BUILD)/libhl.a cli/unwind.ld
+	$(call say,LD,$@)$(CC) $(LDFLAGS_HL) $(if $(SAN),,-Wl$(comma)--no-eh-frame-hdr$(comma)-T$(comma)cli/unwind.ld) $(if $(ENTRY),-Wl$(comma)-e$(comma)entry_prefaulted) -o $@ $(filter-out %.ld,$^) $(CLI_LIBS) $(HL_LIBS) -lm $(LDLIBS)
 
 # The same executable by another name.
 $(BUILD)/pyhl: $(BUILD)/hl

@@ -57,6 +57,8 @@ int doctor_main(int argc, char **argv);
 int print_report_json(const struct hl_host_report *r);
 /* cli/mkinitrd.c */
 int mkinitrd_main(int argc, char **argv);
+/* cli/image.c */
+int image_main(int argc, char **argv);
 /* cli/help.c */
 int print_help(void);
 int print_version(void);
@@ -78,6 +80,8 @@ void relay_ready(void *relay);
  * comes, which is then not passed on, and when the program is at a moment to save it. True: wait no
  * longer, as if the program had ended. */
 void relay_on(struct relay *r, int sig, uint64_t ms, bool (*fn)(void *arg), void *arg);
+/* A SIGTERM that hl gets is passed on as signal `sig`, which stops the program. */
+void relay_stop_by(struct relay *r, int sig);
 /* Waits for the end of the sandbox and passes signals on meanwhile. As hl_sandbox_wait, or
  * RELAY_LEFT_BEHIND: the sandbox was told to end, *res says how it does, and a thread of it is
  * still in a call of the host: not to be waited for. Or RELAY_DONE: the function of relay_on said

@@ -50,7 +50,7 @@ static const char *rest_of(const char *key)
 /* What holds because the policy does not say otherwise. */
 static void say_rest(const struct policy *p)
 {
-	bool private = has(p, "root") || has(p, "initrd") || has(p, "isolate") ||
+	bool private = has(p, "root") || has(p, "initrd") || has(p, "image") || has(p, "isolate") ||
 		       has(p, "workspace") || has(p, "image");
 
 	printf("Because it says nothing else:\n");

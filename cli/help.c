@@ -8,6 +8,8 @@
 static const char help[] =
     "Usage: hl [OPTIONS] [--] PROGRAM [ARGS...]\n"
     "       hl mkinitrd -o FILE [OPTIONS] DIR | --program PROGRAM...\n"
+    "       hl --image IMAGE [OPTIONS] [--] [ARGS...]\n"
+    "       hl image ls | import FILE|DIR[:NAME]... | inspect IMAGE... | rm IMAGE...\n"
     "       hl snapshot save FILE [OPTIONS] [--] PROGRAM [ARGS...]\n"
     "       hl snapshot run FILE [OPTIONS] [-- ARGS...] | info FILE\n"
     "       hl snapshot save --driver RUNTIME[:MODULE,...] FILE [OPTIONS]\n"
@@ -38,6 +40,8 @@ static const char help[] =
     "      --env NAME[=VALUE]  set a variable, or pass the caller's value on\n"
     "      --clear-env         start from an empty environment\n"
     "      --initrd FILE       a cpio archive is the whole world of the program\n"
+    "      --image IMAGE       a container image is, by FILE|DIR[:NAME] or a name of hl image ls\n"
+    "      --entrypoint PROGRAM in place of the image's own\n"
     "      --workdir DIR       start in this directory\n"
     "      --root DIR          DIR is the whole world of the program\n"
     "      --overlay[=DIR]     what is written to it goes to memory, or to DIR\n"

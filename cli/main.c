@@ -9,10 +9,9 @@ static const struct verb {
 	const char *name;
 	int (*main)(int argc, char **argv); /* NULL: not in this version */
 } verbs[] = {
-	{ "run", run_main },       { "snapshot", snapshot_main },
-	{ "doctor", doctor_main }, { "bench", bench_main },
-	{ "oci", NULL },           { "mkinitrd", mkinitrd_main },
-	{ "policy", policy_main },
+	{ "run", run_main },           { "snapshot", snapshot_main }, { "doctor", doctor_main },
+	{ "bench", bench_main },       { "image", image_main },       { "oci", NULL },
+	{ "mkinitrd", mkinitrd_main }, { "policy", policy_main },
 };
 
 int main(int argc, char **argv)

@@ -321,7 +321,23 @@ static int opt_clear_env(struct run *r, const char *arg)
 
 static int opt_initrd(struct run *r, const char *arg)
 {
+	if (r->image)
+		return usage_error(&r->out, "--initrd and --image exclude each other");
 	hl_config_set_initrd(r->cfg, arg);
+	return 0;
+}
+
+/* The image was made the world before other options, which come on top of what it says. */
+static int opt_image(struct run *r, const char *arg)
+{
+	return 0;
+}
+
+static int opt_entrypoint(struct run *r, const char *arg)
+{
+	if (r->entrypoint)
+		return usage_error(&r->out, "--entrypoint is given twice");
+	r->entrypoint = arg;
 	return 0;
 }
 
@@ -516,6 +532,7 @@ const struct option_def options[] = {
 	{ "learn", 0, required_argument, opt_learn, RUN, NULL },
 	{ "dry-run", 0, no_argument, opt_dry_run, RUN, NULL },
 	{ "exec", 'e', required_argument, opt_exec, RUN, NULL },
+	{ "entrypoint", 0, required_argument, opt_entrypoint, RUN, NULL },
 	{ "after", 0, required_argument, opt_after, RUN, NULL },
 	{ "when", 0, required_argument, opt_when, RUN, NULL },
 	{ "self-contained", 0, no_argument, opt_self_contained, RUN, NULL },
@@ -531,6 +548,8 @@ const struct option_def options[] = {
 	  "its / is the directory * of the host, where it changes files; nothing else is visible" },
 	{ "initrd", 0, required_argument, opt_initrd, CONFINES,
 	  "its / is the archive *, which stays as it is" },
+	{ "image", 0, required_argument, opt_image, CONFINES,
+	  "its / is the image *, which stays as it is" },
 	{ "isolate", 0, no_argument, opt_isolate, CONFINES,
 	  "it sees the host's programs, read-only, and nothing else of the host" },
 	{ "overlay", 0, optional_argument, opt_overlay, CONFINES,

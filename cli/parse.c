@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/image.h"
 #include "cli/options.h"
 #include "cli/policy_keys.h"
 #include "cli/run.h"
@@ -187,7 +188,9 @@ static int check_together(const struct run *r, int argc, char **argv)
 		return check_job(r, argc, argv);
 	if (r->driver && r->code)
 		return usage_error(&r->out, "--driver and --exec exclude each other");
-	if (!r->driver && optind >= argc && (!r->dry || r->code))
+	bool has_program =
+	    r->image && !r->code && (r->entrypoint || r->image->nr_entry || r->image->nr_cmd);
+	if (!r->driver && optind >= argc && !has_program && (!r->dry || r->code))
 		return usage_error(&r->out, "no program to run");
 	if (r->code && optind + 1 < argc)
 		return usage_error(&r->out,
@@ -226,7 +229,7 @@ static int set_policy(struct run *r, const struct policy *policy)
 /* Does the command line say what / is? */
 static bool says_root(const struct said *said, size_t count)
 {
-	static const char *const roots[] = { "root", "initrd", "isolate", "workspace" };
+	static const char *const roots[] = { "root", "initrd", "image", "isolate", "workspace" };
 
 	for (size_t i = 0; i < count; i++)
 		for (size_t k = 0; k < sizeof roots / sizeof *roots; k++)
@@ -243,6 +246,31 @@ static void take_world(const struct run *r, const struct said *said, size_t coun
 		hl_config_take_world(r->cfg, r->snapshot);
 }
 
+/* What an image says comes before all else, which may change it. */
+static int take_image(struct run *r, const struct policy *policy, const struct said *said,
+		      size_t count)
+{
+	static const char name[] = "image";
+	const char *image = NULL;
+
+	for (size_t i = 0; i < policy->count; i++)
+		if (strcmp(policy->value[i].option->name, name) == 0)
+			image = policy->value[i].text;
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(said[i].option->name, name) != 0)
+			continue;
+		if (image && strcmp(image, said[i].arg) != 0)
+			return usage_error(&r->out, "--image is given twice");
+		image = said[i].arg;
+	}
+	if (!image && r->entrypoint)
+		return usage_error(&r->out, "--entrypoint is for --image");
+	if (!image)
+		return 0;
+	r->image = calloc(1, sizeof *r->image);
+	return r->image ? image_apply(r, image, r->image) : report_no_memory(&r->out);
+}
+
 int parse_options(struct run *r, int argc, char **argv)
 {
 	struct said *said = calloc((size_t)argc + 1, sizeof *said);
@@ -253,6 +281,8 @@ int parse_options(struct run *r, int argc, char **argv)
 	if (status < 0) {
 		take_world(r, said, count);
 		status = r->policy ? policy_load(&r->out, r->policy, &policy) : 0;
+		if (!status)
+			status = take_image(r, &policy, said, count);
 		if (!status)
 			status = set_policy(r, &policy);
 		for (size_t i = 0; !status && i < count; i++)

@@ -50,6 +50,7 @@ struct relay {
 	int sig;
 	int64_t due; /* when to call it; -1: no more */
 	bool done;   /* it said so */
+	int stop;    /* what SIGTERM is passed on as; 0: as it is */
 	sigset_t old;
 };
 
@@ -179,6 +180,11 @@ void relay_on(struct relay *r, int sig, uint64_t ms, bool (*fn)(void *arg), void
 	r->arg = arg;
 }
 
+void relay_stop_by(struct relay *r, int sig)
+{
+	r->stop = sig;
+}
+
 static void pass_on(struct relay *r, struct hl_sandbox *sb)
 {
 	struct signalfd_siginfo si;
@@ -197,7 +203,7 @@ static void pass_on(struct relay *r, struct hl_sandbox *sb)
 		if (si.ssi_code == SI_KERNEL || sig == SIGCONT || sig == SIGTSTP)
 			hl_sandbox_signal_terminal(sb, sig, NULL);
 		else
-			hl_sandbox_signal(sb, sig, NULL);
+			hl_sandbox_signal(sb, sig == SIGTERM && r->stop ? r->stop : sig, NULL);
 	}
 }
 

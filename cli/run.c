@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/image.h"
 #include "cli/run.h"
 
 static void put_log(void *arg, const char *line, size_t len)
@@ -203,15 +204,52 @@ static int set_args(struct run *r, int count, char **words)
 	return 0;
 }
 
+/* The words of an image's program, ended by NULL: its entry point, and what was given, or else its
+ * command; that belongs to the image's own entry point. NULL: no memory. */
+static char **image_words(const struct run *r, int count, char **given)
+{
+	const struct image_run *img = r->image;
+	const char *own[] = { r->entrypoint, NULL };
+	const char **entry = r->entrypoint ? own : img->entry;
+	size_t nr_entry = r->entrypoint ? 1 : img->nr_entry;
+	size_t nr_rest = count ? (size_t)count : r->entrypoint ? 0 : img->nr_cmd;
+	char **words = calloc(nr_entry + nr_rest + 1, sizeof *words);
+
+	if (!words)
+		return NULL;
+	memcpy(words, entry, nr_entry * sizeof *words);
+	memcpy(words + nr_entry, count ? (void *)given : (void *)img->cmd, nr_rest * sizeof *words);
+	return words;
+}
+
+static int run_words(struct run *r, int count, char **words);
+
 static int run(struct run *r, int argc, char **argv)
 {
-	int status = parse_options(r, argc, argv);
+	int status = parse_options(r, argc, argv), count = argc - optind;
 
 	if (status >= 0)
 		return status;
-	if (set_args(r, argc - optind, argv + optind))
+	char **given = argv + optind, **words = given;
+	if (r->image && !r->code)
+		words = image_words(r, count, given);
+	if (!words)
 		return report_no_memory(&r->out);
-	const char *const *args = (const char *const *)argv + optind;
+	for (count = 0; words[count];)
+		count++;
+	status = run_words(r, count, words);
+	if (words != given)
+		free(words);
+	return status;
+}
+
+static int run_words(struct run *r, int count, char **words)
+{
+	int status;
+
+	if (set_args(r, count, words))
+		return report_no_memory(&r->out);
+	const char *const *args = (const char *const *)words;
 	if (r->verb == RUN_SAVE)
 		hl_config_add_moment(r->cfg, HL_MOMENT_ASKS, NULL);
 	if (r->told)
@@ -227,6 +265,8 @@ static int run(struct run *r, int argc, char **argv)
 		complain(&r->out, "cannot take signals: %s", strerror(errno));
 		return STATUS_HL;
 	}
+	if (r->image)
+		relay_stop_by(relay, r->image->stop_signal);
 	hl_config_set_ready(r->cfg, relay_ready, relay);
 	/* The first run that fails is the last. */
 	do
@@ -280,6 +320,9 @@ int run_whole(struct run *r, int argc, char **argv)
 	if (r->audit_fd >= 0)
 		close(r->audit_fd);
 	policy_free(&r->given);
+	if (r->image)
+		image_run_free(r->image);
+	free(r->image);
 	hl_config_free(r->cfg);
 	return status;
 }

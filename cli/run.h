@@ -28,10 +28,12 @@ struct run {
 	bool done;        /* an option did all there is to do */
 	const char *code; /* --exec; NULL: none */
 	unsigned long repeat;
-	uint64_t limit_ms;      /* of time; 0: none */
-	const char *policy;     /* a file; NULL: none */
-	const char *learn_file; /* NULL: nothing is learned */
-	struct policy given;    /* the options of the world, where something is learned */
+	uint64_t limit_ms;       /* of time; 0: none */
+	const char *policy;      /* a file; NULL: none */
+	struct image_run *image; /* --image; NULL: none */
+	const char *entrypoint;  /* in place of the image's; NULL: none */
+	const char *learn_file;  /* NULL: nothing is learned */
+	struct policy given;     /* the options of the world, where something is learned */
 	struct learn *learn;
 	struct learn_world learn_world;
 	struct hl_stats learn_stats;

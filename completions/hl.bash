@@ -17,6 +17,8 @@ _hl() {
 			--hide | \
 			--hostname | \
 			--initrd | \
+			--image | \
+			--entrypoint | \
 			--learn | \
 			-m | \
 			--memory | \
@@ -79,7 +81,7 @@ _hl() {
 		return
 	fi
 	case $prev in
-	--initrd | --policy | --audit | --learn) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+	--initrd | --image | --policy | --audit | --learn) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 	--workdir | --sysroot | --root) mapfile -t COMPREPLY < <(compgen -d -- "$cur") && return ;;
 	--mount) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 	--platform) mapfile -t COMPREPLY < <(compgen -W 'auto kvm process' -- "$cur") && return ;;
@@ -127,6 +129,8 @@ _hl() {
 			--host-priority
 			--hostname
 			--initrd
+			--image
+			--entrypoint
 			--isolate
 			--learn
 			-m
@@ -170,7 +174,7 @@ _hl() {
 		;;
 	*/*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	*) mapfile -t COMPREPLY < <(
-		[ "$COMP_CWORD" != 1 ] || compgen -W 'run bench doctor mkinitrd snapshot' -- "$cur"
+		[ "$COMP_CWORD" != 1 ] || compgen -W 'run bench doctor image mkinitrd snapshot' -- "$cur"
 		compgen -c -- "$cur"
 	) ;;
 	esac

@@ -2,7 +2,7 @@
 # The command line and the library as users meet them: make check-cli [ONLY='PATTERN'] [PLATFORM=kvm]
 
 CLI_TESTS := $(BUILD)/tests/cli
-CLI_TEST_BINS := $(addprefix $(CLI_TESTS)/,embed calls clock-and-getppid crash on oom shrunk nonet readonly layers limits removed)
+CLI_TEST_BINS := $(addprefix $(CLI_TESTS)/,embed calls clock-and-getppid crash on oom shrunk nonet readonly layers limits removed xattr)
 
 # Only what an installed libhl gives: the header and the archive.
 $(CLI_TESTS)/embed: tests/cli/embed.c include/hl.h $(BUILD)/libhl.a

@@ -10,7 +10,7 @@ CLOCK_PROGS := $(addprefix $(BUILD)/tests/conformance/,signal/clocks signal/time
 # The library's inside: hl.h has no call for it.
 $(CLOCK_TESTS)/hl: $(BUILD)/tests/clock/moved.c.o $(CLI_OBJS) $(BUILD)/internal.a
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) $(LDFLAGS_HL) -Wl,--wrap=hl_config_new -o $@ $^ -ljson-c $(HL_LIBS) -lm $(LDLIBS)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_HL) -Wl,--wrap=hl_config_new -o $@ $^ $(CLI_LIBS) $(HL_LIBS) -lm $(LDLIBS)
 
 .PHONY: check-clock
 check-clock check-prepare: $(PLAIN) $(CLOCK_TESTS)/hl $(BUILD)/tests/conformance/runner $(CLOCK_PROGS)

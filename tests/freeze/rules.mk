@@ -9,9 +9,9 @@ FREEZE := $(BUILD)/tests/freeze
 # Not what is traced: a pause in the middle of a step makes it two, once in a while, under a nested KVM (docs/roadmap.md).
 FREEZE_PROGS := $(filter-out $(addprefix $(CONF)/proc/,ptrace ptrace_stops),$(CONF_COMPARED))
 
-$(FREEZE)/shake: tests/freeze/shake.c $(CLI_OBJS) $(BUILD)/libhl.a
+$(FREEZE)/shake: tests/freeze/shake.c $(CLI_OBJS) $(CLI_UTIL) $(BUILD)/libhl.a
 	@mkdir -p $(@D)
-	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN)) -Iinclude -o $@ $^ -ljson-c $(HL_LIBS) -lm -pthread \
+	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN)) -Iinclude -o $@ $^ $(CLI_LIBS) $(HL_LIBS) -lm -pthread \
 	    -Wl,--wrap=hl_sandbox_start,--wrap=hl_sandbox_free,--wrap=hl_sandbox_free_within
 
 .PHONY: check-freeze

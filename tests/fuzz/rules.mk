@@ -24,10 +24,10 @@ $(FUZZ)/overlay: $(FUZZ)/overlay.c.o $(BUILD)/tests/unit/overlay_model.c.o $(FUZ
 	$(FUZZ_LINK) -Wl,--wrap=exec_open
 
 $(FUZZ)/options: $(FUZZ)/options.c.o $(filter-out %/main.c.o,$(CLI_OBJS)) $(LIB_OBJS)
-	$(FUZZ_LINK) -ljson-c -lm -Wl,--wrap=open,--wrap=open64
+	$(FUZZ_LINK) $(CLI_LIBS) -lm -Wl,--wrap=open,--wrap=open64
 
 $(FUZZ)/policy: $(FUZZ)/policy.c.o $(filter-out %/main.c.o,$(CLI_OBJS)) $(LIB_OBJS)
-	$(FUZZ_LINK) -ljson-c -lm
+	$(FUZZ_LINK) $(CLI_LIBS) -lm
 
 $(FUZZ)/snapshot: $(FUZZ)/snapshot.c.o $(LIB_OBJS)
 	$(FUZZ_LINK) -Wl,--wrap=platform_choose,--wrap=confine_start,--wrap=confine_calls,--wrap=confine_files

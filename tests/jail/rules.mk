@@ -9,7 +9,7 @@ $(JAIL_TESTS)/monitor.o: tests/jail/monitor.c tests/jail/trials.def tests/jail/t
 	$(CC) $(filter-out -fvisibility=hidden,$(HL_CFLAGS)) -O1 -g -c -o $@ $<
 
 $(JAIL_TESTS)/monitor: $(JAIL_TESTS)/monitor.o $(CLI_OBJS) $(BUILD)/internal.a
-	$(CC) $(LDFLAGS_HL) -Wl,--wrap=sys_dispatch -o $@ $^ -ljson-c $(HL_LIBS) -lm $(LDLIBS) 2>/dev/null
+	$(CC) $(LDFLAGS_HL) -Wl,--wrap=sys_dispatch -o $@ $^ $(CLI_LIBS) $(HL_LIBS) -lm $(LDLIBS) 2>/dev/null
 
 $(JAIL_TESTS)/guest: tests/jail/guest.c tests/jail/trials.def tests/jail/trials.h
 	@mkdir -p $(@D)
