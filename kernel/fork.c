@@ -149,8 +149,9 @@ int vfork_task_load(struct loader *l, struct task *t)
 	int64_t nr = decode_between(&l->in, 0, INT_MAX);
 	if (err)
 		return err;
-	/* who waits does so in a call that is made again */
-	if (l->in.failed || (parent && (!t->unwound || ((struct vfork_done *)parent)->parent)))
+	/* who waits does so in a call that is made again, or goes on behind a stop */
+	bool again = t->unwound || (t->tracee && t->tracee->stage == TRACE_CALL_WAITS);
+	if (l->in.failed || (parent && (!again || ((struct vfork_done *)parent)->parent)))
 		return loader_damaged(l, "a vfork");
 	if (child) {
 		t->vfork = child;

@@ -707,7 +707,7 @@ static int link_locked(struct task *t)
 		p->leader = t;
 	if (p->stop_requested && !task_traced(t))
 		t->park |= PARK_STOP;
-	else if (p->stop_requested)
+	else if (p->stop_requested && !t->tracee->stopped) /* as in a copy it may be */
 		t->tracee->stop_due = true;
 	freeze_task_linked(t);
 	bandwidth_task_linked(t);

@@ -162,11 +162,13 @@ int processes_save(struct saver *s)
 	}
 	if (err)
 		return err;
-	list_for_each (p, &sb->processes, all_node) {
-		struct task *t;
+	struct task *t;
+	list_for_each (p, &sb->processes, all_node)
+		list_for_each (t, &p->tasks, process_node)
+			traced_save(s, t);
+	list_for_each (p, &sb->processes, all_node)
 		list_for_each (t, &p->tasks, process_node)
 			task_save_files(s, t);
-	}
 	futexes_save(&s->out, sb);
 	return 0;
 }
@@ -527,6 +529,9 @@ int processes_load(struct loader *l, struct decoder *in)
 		err = load_process(l, &tree.all[tree.nr]);
 	for (uint64_t i = 0; i < tree.nr && !err; i++)
 		err = load_tasks(l, &tree.all[i]);
+	for (uint64_t i = 0; i < tree.nr; i++)
+		for (uint64_t k = 0; k < tree.all[i].nr_tasks && !err; k++)
+			err = traced_load(l, tree.all[i].tasks[k]);
 	for (uint64_t i = 0; i < tree.nr; i++)
 		for (uint64_t k = 0; k < tree.all[i].nr_tasks && !err; k++)
 			err = task_load_files(l, tree.all[i].tasks[k]);

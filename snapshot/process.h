@@ -38,6 +38,9 @@ int task_load(struct loader *l, struct process *p, struct task **out);
 int task_load_files(struct loader *l, struct task *t);
 /* A task that was loaded, but is not started. */
 void task_drop(struct task *t);
+/* traced.c: what a thread traces. All threads are there when it is loaded, and none has begun. */
+void traced_save(struct saver *s, struct task *t);
+int traced_load(struct loader *l, struct task *t);
 /* How a thread is scheduled, or was while it lived. */
 /* A memory policy, of a task or a mapping. */
 void mempolicy_save(struct encoder *out, const struct mempolicy *p);

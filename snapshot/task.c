@@ -36,8 +36,8 @@ const char *task_refused(struct task *t)
 {
 	if (t->exiting || t->process->exec_task)
 		return "is about to end";
-	if (task_traced(t) || !list_empty(&t->tracees))
-		return task_traced(t) ? "is traced (ptrace)" : "traces another (ptrace)";
+	if (t->tracee && t->tracee->debugger)
+		return "is looked at by a debugger";
 	if (t->tracee && breaks_any(t->tracee))
 		return "has breakpoints in debug registers (ptrace)";
 	return futex_refused(t);
@@ -194,8 +194,11 @@ static int load_call(struct loader *l, struct task *t)
 	struct resume *r = &t->resume;
 
 	t->unwound = (enum gave_up)decode_max(in, GAVE_UP_LOOP);
-	if (!t->unwound)
+	if (!t->unwound) {
+		if (!t->tracee) /* which says what its tracer sees */
+			t->event.kind = EVENT_INTERRUPTED;
 		return 0;
+	}
 	t->event.kind = EVENT_SYSCALL;
 	t->event.syscall.nr = decode(in);
 	for (int i = 0; i < 6; i++)
@@ -394,6 +397,7 @@ void task_drop(struct task *t)
 {
 	resume_end(t);
 	vfork_release(t);
+	tracees_drop(t);
 	task_free(t);
 }
 

@@ -66,6 +66,50 @@ void tracee_link(struct task *t, struct task *tracer, const struct cred *cred)
 	list_add(&tracer->tracees, &tr->node);
 }
 
+int tracee_link_ended(struct process *p, struct pid *pid, struct task *tracer,
+		      const struct cred *cred, struct tracee **out)
+{
+	lock_assert_held(&p->sb->lock);
+	bool leader = pid == p->pid;
+	struct tracee *tr = calloc(1, sizeof *tr);
+	int err = !tr ? -ENOMEM : leader ? 0 : pid_enter(pid);
+
+	if (err) {
+		free(tr);
+		return err;
+	}
+	tr->tracer = tracer;
+	tr->cred = cred_get(cred);
+	tr->process = process_get(p);
+	tr->pid = pid_get(pid);
+	pid->tracee = tr;
+	list_add(&tracer->tracees, &tr->node);
+	p->nr_unreaped += !leader;
+	*out = tr;
+	return 0;
+}
+
+void tracees_drop(struct task *tracer)
+{
+	struct tracee *tr, *next;
+
+	sandbox_lock(tracer->sb);
+	list_for_each_safe (tr, next, &tracer->tracees, node) {
+		list_del(&tr->node);
+		cred_put(tr->cred);
+		tr->cred = NULL;
+		tr->tracer = NULL;
+		tr->pid->tracee = NULL;
+		if (tr->task)
+			continue;
+		if (tr->pid != tr->process->pid)
+			tr->process->nr_unreaped--;
+		pid_detach(tr->pid);
+		tracee_destroy(tr);
+	}
+	sandbox_unlock(tracer->sb);
+}
+
 void tracee_link_debugger(struct task *t, struct debugger *d)
 {
 	lock_assert_held(&t->sb->lock);

@@ -104,6 +104,13 @@ static inline bool tracee_before_call(const struct tracee *tr)
 	return tr->stage == TRACE_ENTERS || tr->stage == TRACE_FILTERED;
 }
 
+/* Has it to make the call in its event, or to end it? */
+static inline bool tracee_in_call(const struct tracee *tr)
+{
+	return tracee_before_call(tr) || tr->stage == TRACE_CALL_WAITS ||
+	       tr->stage == TRACE_CALL_ENDS;
+}
+
 /* Does it rest for its tracer? */
 static inline bool tracee_stopped(const struct tracee *tr)
 {
@@ -167,6 +174,12 @@ void tracee_free(struct task *t);
 void tracee_becomes_leader(struct task *t, struct pid *old);
 /* The tracer is told of a change of the thread (sigaction(2): si_code and si_status). */
 void tracee_tell(struct tracee *tr, int code, int status);
+/* Snapshots. A thread of `p` that has ended, had the number `pid`, and waits for its tracer.
+ * -EEXIST: the number is another's. -ENOMEM. */
+int tracee_link_ended(struct process *p, struct pid *pid, struct task *tracer,
+		      const struct cred *cred, struct tracee **out);
+/* Snapshots. A tracer that never began: it traces nobody. Takes sandbox->lock. */
+void tracees_drop(struct task *tracer);
 /* The process, which has ended, is waited for by its parent: its leader is traced no more. */
 void tracee_forget(struct process *p);
 
