@@ -65,7 +65,7 @@ PLATFORM_DIRS := platform/none
 endif
 
 # A folder's sources are whatever lies in it: a new file needs no line here.
-LIB_DIRS := util arch arch/$(ARCH) host platform $(PLATFORM_DIRS) mm cred fs fs/* ipc net kernel kernel/ptrace kernel/seccomp kernel/tty loader proc sys trace debug snapshot lib jail
+LIB_DIRS := util arch arch/$(ARCH) host platform $(PLATFORM_DIRS) mm cred keys fs fs/* ipc net kernel kernel/ptrace kernel/seccomp kernel/tty loader proc sys trace debug snapshot lib jail
 LIB_SRCS := $(sort $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.c) $(wildcard $(d)/*.S)))
 ifeq ($(PLATFORM_DIRS),platform/none)
 LIB_SRCS := $(filter-out platform/choose.c,$(LIB_SRCS))
@@ -91,7 +91,7 @@ lib: $(BUILD)/libhl.a
 
 # What runs once, to tell somebody something, or to copy what a file or a socket holds, is better small than fast: the executable may
 # have 2.5 MB. -O2 are the ways that every call, fault and wait takes.
-COLD_DIRS := cli image lib jail trace debug proc snapshot sys loader ipc cred net kernel/ptrace kernel/seccomp kernel/tty fs/cpiofs fs/overlay fs/ramfs platform/kvm
+COLD_DIRS := cli image lib jail trace debug proc snapshot sys loader ipc keys cred net kernel/ptrace kernel/seccomp kernel/tty fs/cpiofs fs/overlay fs/ramfs platform/kvm
 COLD_FILES := mm/policy mm/seal kernel/coredump kernel/elfcore mm/dump
 $(COLD_DIRS:%=$(BUILD)/%/%.c.o) $(COLD_FILES:%=$(BUILD)/%.c.o): OPT := -Os
 

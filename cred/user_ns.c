@@ -18,6 +18,8 @@ static void release_user(struct ns_common *ns)
 
 	for (enum id_kind kind = 0; kind < ID_KINDS; kind++)
 		free(u->maps[kind]);
+	if (u->keys)
+		u->keys_end(u->keys);
 	free(u);
 }
 

@@ -50,6 +50,8 @@ struct ns_limit {
 	_Atomic unsigned nr, max; /* how many belong to it and to those below, and may do so */
 };
 
+struct key_registers;
+
 struct user_namespace {
 	struct ns_common ns; /* its owner is its parent; the first one of a sandbox has none */
 	uid_t owner;         /* the user who made it, which is one of its parent */
@@ -65,6 +67,9 @@ struct user_namespace {
 	uid_t host_uid; /* mapped: who is 0 there */
 	gid_t host_gid;
 	uint64_t withheld; /* capabilities that nobody has */
+	/* keyrings of its users, and who is told that it ends, by any thread (keys/); NULL: none */
+	struct key_registers *keys;
+	void (*keys_end)(struct key_registers *keys);
 };
 
 /* NULL: no memory. `owner` and `group` made it. */

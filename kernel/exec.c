@@ -156,6 +156,7 @@ static void switch_tables(struct task *t, struct exec_parts *parts)
 		sighand_put(sighand);
 	if (parts->nsproxy)
 		nsproxy_set(t, parts->nsproxy);
+	key_holder_exec(&t->sb->keys, &t->keys);
 	fd_close_on_exec(t->files, &c);
 }
 

@@ -297,6 +297,10 @@ static int share(struct task *t, struct task *child, uint64_t flags)
 	int err = task_count(child, task_limit(t));
 	if (err)
 		return err;
+	struct key_caller keys = task_keys(t);
+	err = key_holder_fork(&keys, &child->keys, flags & CLONE_THREAD);
+	if (err)
+		return err;
 	child->files = flags & CLONE_FILES ? fdtable_get(t->files) : fdtable_copy(t->files);
 	child->fs = flags & CLONE_FS ? fs_struct_share(t->fs) : fs_struct_copy(t->fs);
 	if (!child->files || !child->fs)

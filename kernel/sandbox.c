@@ -221,6 +221,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 		    sb->limits.files ? sb->limits.files : FILES_UNLIMITED;
 		ipc_domain_init(&sb->ipc, sb->vfs, &sb->mem, task_current_process, &mq_teller);
 		aio_domain_init(&sb->aio, &sb->mem);
+		key_domain_init(&sb->keys, &sb->mem);
 		net_domain_init(&sb->nets, &sb->mem, sb->vfs->ns_numbers);
 		err = create_namespaces(sb);
 	}
@@ -313,6 +314,7 @@ static int forget_run(struct sandbox *sb)
 	ipc_ns_clear(nsproxy_ipc(sb->nsproxy));
 	net_domain_clear(&sb->nets);
 	int err = net_clear(nsproxy_net(sb->nsproxy));
+	key_domain_clear(&sb->keys);
 	sb->totals = (struct sandbox_totals){ 0 };
 	sb->gone = (struct rusage_sum){ 0 };
 	sb->exit_status = 0;
@@ -372,6 +374,7 @@ void sandbox_destroy(struct sandbox *sb)
 	aio_domain_destroy(&sb->aio);
 	if (sb->vfs)
 		vfs_destroy(sb->vfs);
+	key_domain_destroy(&sb->keys);
 	if (sb->futexes)
 		futex_table_destroy(sb->futexes);
 	epoll_domain_free(sb->epolls);

@@ -23,6 +23,7 @@
 #include "kernel/rusage.h"
 #include "kernel/sched.h"
 #include "kernel/uts.h"
+#include "keys/key.h"
 #include "mm/mm.h"
 #include "net/namespace.h"
 #include "platform/platform.h"
@@ -81,6 +82,7 @@ struct sandbox {
 	_Atomic unsigned nr_uts_ns;
 	struct ipc_domain ipc;
 	struct aio_domain aio;
+	struct key_domain keys;
 	struct cpus cpus;   /* constant */
 	struct sched sched; /* what the monitor was started with; constant */
 	/* host descriptors from this one on are kept for forks, threads and execs: -ENFILE */

@@ -231,10 +231,16 @@ int task_set_cred(struct task *t, struct cred *new)
 	t->cred = new;
 	t->user = user;
 	sandbox_unlock(t->sb);
+	key_holder_chown(&t->sb->keys, &t->keys, old, new);
 	drop_user(old_user);
 	cred_put(old);
 	(void)cred_assume(new); /* descriptors that are open ask the new user from now on */
 	return 0;
+}
+
+struct key_caller task_keys(struct task *t)
+{
+	return (struct key_caller){ &t->sb->keys, t->cred, &t->keys, &t->random };
 }
 
 static void put_shared(struct task *t)
@@ -248,6 +254,7 @@ static void put_shared(struct task *t)
 	if (t->fs)
 		fs_struct_put(t->fs);
 	sem_undo_put(t->sem_undo, 0);
+	key_holder_drop(&t->sb->keys, &t->keys);
 	nsproxy_put(t->nsproxy);
 	if (t->sighand)
 		sighand_put(t->sighand);

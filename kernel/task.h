@@ -26,6 +26,7 @@
 #include "kernel/sched.h"
 #include "kernel/seccomp/seccomp.h"
 #include "kernel/signal.h"
+#include "keys/key.h"
 #include "mm/mm.h"
 #include "mm/policy.h"
 #include "platform/platform.h"
@@ -59,7 +60,8 @@ struct task {
 	struct sighand *sighand;
 	struct cred *cred;
 	struct sem_undo_list *sem_undo; /* ipc/sem.h; NULL: none */
-	struct user *user;              /* of cred, counted there; NULL: not yet. sandbox->lock */
+	struct key_holder keys;
+	struct user *user; /* of cred, counted there; NULL: not yet. sandbox->lock */
 
 	struct thread_cputimer cpu; /* kernel/cputimer.c; process->threads_lock */
 	/* what it had used when it was saved; zeroes: it is no copy. Never changed once it runs */
@@ -201,6 +203,8 @@ static inline struct user_namespace *task_user_ns(const struct task *t)
 	return t->cred->user_ns;
 }
 
+/* The caller for calls on keys. */
+struct key_caller task_keys(struct task *t);
 /* The caller for file system calls. */
 static inline struct caller task_caller(struct task *t)
 {

@@ -152,6 +152,24 @@ static bool root_next(struct pseudo_node *dir, struct caller *c, int *cursor, ch
 	return best >= 0;
 }
 
+static int show_keys(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	struct key_holder none = { 0 };
+	struct key_caller keys = { &n->sb->keys, c->cred, c->task ? &c->task->keys : &none,
+				   c->random };
+
+	key_show_all(&keys, out);
+	return 0;
+}
+
+static int show_key_users(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	struct key_caller keys = { .d = &n->sb->keys, .cred = c->cred };
+
+	key_show_users(&keys, out);
+	return 0;
+}
+
 #define SHOW(name, fn)                                                                             \
 	{                                                                                          \
 		name, S_IFREG | 0444, .show = fn                                                   \
@@ -169,6 +187,8 @@ static const struct pseudo_entry root_entries[] = {
 	SHOW("diskstats", show_nothing),
 	SHOW("filesystems", show_filesystems),
 	SHOW("interrupts", proc_show_interrupts),
+	SHOW("key-users", show_key_users),
+	SHOW("keys", show_keys),
 	SHOW("loadavg", proc_show_loadavg),
 	SHOW("locks", proc_show_locks),
 	SHOW("meminfo", proc_show_meminfo),

@@ -376,6 +376,37 @@ static const struct pseudo_entry pty_entries[] = {
 };
 static const struct pseudo_dir pty_dir = { PSEUDO_TABLE(pty_entries) };
 
+static int show_key_limit(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	text_printf(out, "%u\n", n->sb->keys.limits[(uintptr_t)n->entry->arg]);
+	return 0;
+}
+
+static int store_key_limit(struct pseudo_node *n, struct caller *c, char *text)
+{
+	int64_t v;
+	int err = pseudo_parse(pseudo_strip(text), 10, 0, INT_MAX, &v);
+
+	if (!err)
+		n->sb->keys.limits[(uintptr_t)n->entry->arg] = (unsigned)v;
+	return err;
+}
+
+#define KEY_LIMIT(name, limit)                                                                     \
+	{                                                                                          \
+		name, S_IFREG | 0644, .show = show_key_limit, .store = store_key_limit,            \
+				      .sealed = true, .arg = (const void *)(uintptr_t)(limit)      \
+	}
+static const struct pseudo_entry key_entries[] = {
+	KEY_LIMIT("gc_delay", KEYS_GC_DELAY),
+	KEY_LIMIT("maxbytes", KEYS_MAX_BYTES),
+	KEY_LIMIT("maxkeys", KEYS_MAX_KEYS),
+	KEY_LIMIT("persistent_keyring_expiry", KEYS_PERSISTENT_EXPIRY),
+	KEY_LIMIT("root_maxbytes", KEYS_ROOT_MAX_BYTES),
+	KEY_LIMIT("root_maxkeys", KEYS_ROOT_MAX_KEYS),
+};
+static const struct pseudo_dir key_dir = { PSEUDO_TABLE(key_entries) };
+
 static const struct pseudo_entry seccomp_entries[] = {
 	SHOW("actions_avail", show_actions_avail),
 	{ "actions_logged", S_IFREG | 0644, .show = show_actions_logged,
@@ -393,6 +424,7 @@ static const struct pseudo_entry kernel_entries[] = {
 	  .sealed = true },
 	NAME("domainname", UTS_DOMAIN),
 	NAME("hostname", UTS_HOST),
+	DIRECTORY("keys", key_dir),
 	PROC_IPC_LIMIT("msgmax", PROC_MSGMAX),
 	PROC_IPC_LIMIT("msgmnb", PROC_MSGMNB),
 	PROC_IPC_LIMIT("msgmni", PROC_MSGMNI),

@@ -247,6 +247,8 @@ static int load(struct loader *l, struct decoder *in)
 	if (!err)
 		err = ipc_load(l, &ipc, nsproxy_ipc(sb->nsproxy));
 	if (!err)
+		err = key_domain_load(l, &ipc, &sb->keys);
+	if (!err)
 		err = aio_load(l, &ipc, &sb->aio);
 	if (!err)
 		err = mounts_load_filesystems(l, &mounts);
@@ -254,7 +256,11 @@ static int load(struct loader *l, struct decoder *in)
 		err = filesystems_load(l, &filesystems);
 	if (!err)
 		err = mounts_load(l, &mounts);
-	return err ? err : processes_load(l, &processes);
+	if (!err)
+		err = processes_load(l, &processes);
+	if (!err)
+		key_domain_loaded(&sb->keys);
+	return err;
 }
 
 /* A run that has taken much gives it back now: a copy that waits holds nobody's memory, and the

@@ -77,6 +77,7 @@ static int save_ipc(struct saver *s)
 	size_t place = encode_place(&s->out), start = s->out.len;
 	int err = ipc_save(s, &sb->ipc, nsproxy_ipc(sb->nsproxy));
 
+	key_domain_save(s, &sb->keys);
 	aio_save(s, &sb->aio);
 	encode_at(&s->out, place, s->out.len - start);
 	return err;

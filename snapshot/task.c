@@ -301,6 +301,7 @@ int task_save(struct saver *s, struct task *t)
 	encode(&s->out,
 	       saved_object(s, &nsproxy_kind, t->nsproxy == t->sb->nsproxy ? NULL : t->nsproxy));
 	encode(&s->out, saved_object(s, &sem_undo_saved, t->sem_undo));
+	key_holder_save(s, &t->keys);
 	save_fields(&s->out, t);
 	sigpending_save(&s->out, &t->pending);
 	return save_cpu(s, t);
@@ -330,6 +331,8 @@ static int load_shared(struct loader *l, struct task *t)
 		err = loaded_object(l, decode(&l->in), &nsproxy_kind, &ns);
 	if (!err)
 		err = loaded_object(l, decode(&l->in), &sem_undo_saved, &undo);
+	if (!err)
+		err = key_holder_load(l, &t->sb->keys, &t->keys);
 	if (err)
 		return err;
 	if (!mm || !sighand || !cred)
