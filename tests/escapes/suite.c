@@ -15,6 +15,7 @@
 #include <fnmatch.h>
 #include <grp.h>
 #include <linux/fs.h>
+#include <linux/keyctl.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -33,6 +34,7 @@
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -172,6 +174,11 @@ static void set_victim(struct suite *su)
 		die("a segment");
 	strcpy(p, su->secret);
 	shmdt(p);
+	/* where the host has keys: in a session of its own, which hl inherits */
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0 &&
+	    syscall(SYS_add_key, "user", "hl-escapes", su->secret, strlen(su->secret),
+		    KEY_SPEC_SESSION_KEYRING) < 0)
+		die("a key");
 }
 
 static bool victim_is_well(struct suite *su)
