@@ -38,6 +38,7 @@ struct writer {
 	struct placed *placed; /* of files with extended attributes */
 	size_t nr_placed;
 	const char *last_name; /* of the file before */
+	bool holes;            /* the file is new and can have them */
 	size_t filled;
 	char buffer[BUFFER];
 };
@@ -55,8 +56,22 @@ static int refuse(struct writer *w, const char *guest, const char *problem)
 
 /* ---- bytes ---- */
 
+/* A new file gets a hole where there would be zeroes alone: files that have holes keep them. The
+ * last piece is not full, or has the trailer, and is written. */
+static bool skip_zeroes(struct writer *w)
+{
+	if (!w->holes || w->filled < BUFFER || w->buffer[0] ||
+	    memcmp(w->buffer, w->buffer + 1, w->filled - 1) != 0 ||
+	    lseek(w->fd, (off_t)w->filled, SEEK_CUR) < 0)
+		return false;
+	w->filled = 0;
+	return true;
+}
+
 static int flush(struct writer *w)
 {
+	if (skip_zeroes(w))
+		return 0;
 	for (size_t done = 0; done < w->filled;) {
 		ssize_t n = write(w->fd, w->buffer + done, w->filled - done);
 		if (n < 0 && errno != EINTR)
@@ -398,6 +413,7 @@ int hl_initrd_write(struct hl_initrd *a, int fd, struct hl_error **err)
 {
 	struct writer *w = calloc(1, sizeof *w);
 	struct initrd_file **list = NULL;
+	struct stat st;
 	int status = -1;
 	size_t n;
 
@@ -408,6 +424,8 @@ int hl_initrd_write(struct hl_initrd *a, int fd, struct hl_error **err)
 	} else {
 		w->a = a;
 		w->fd = fd;
+		w->holes = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0 &&
+			   lseek(fd, 0, SEEK_CUR) == 0;
 		w->err = err;
 		list = initrd_order(a, &n, err);
 		w->placed = calloc(a->count + 1, sizeof *w->placed);
