@@ -13,8 +13,13 @@
 
 #define SHORT_ID 12
 
-static int failed(const struct output *out, const struct errmsg *m)
+/* Names of an image's files may have lines and orders to terminals in them. */
+static int failed(const struct output *out, struct errmsg *m)
 {
+	for (char *p = m->text; *p; p++) {
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
+	}
 	complain(out, "%s", m->text);
 	return STATUS_HL;
 }

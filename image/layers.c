@@ -18,9 +18,14 @@
 
 #define MAX_LINKS 40 /* symlinks on the way to a file, as for path_resolution(7) */
 #define NODES_MAX (1U << 21)
-#define WHITEOUT  ".wh."
-#define OPAQUE    ".wh..wh..opq"
-#define AUFS      ".wh..wh." /* what else aufs has of its own */
+
+/* Files that have more than this, and more than so many times the bytes of the layers, are mostly
+ * holes, and not meant well. */
+#define BOMB_FROM  (1UL << 30)
+#define BOMB_TIMES 200
+#define WHITEOUT   ".wh."
+#define OPAQUE     ".wh..wh..opq"
+#define AUFS       ".wh..wh." /* what else aufs has of its own */
 
 struct file {
 	struct file *next; /* layers.files */
@@ -46,7 +51,8 @@ struct layers {
 	void *names; /* of tsearch: all nodes that are there, by parent and name */
 	unsigned nr_nodes, layer;
 	uint64_t last_ino;
-	const char *name; /* of the layer that is being added */
+	uint64_t layer_bytes, file_bytes; /* that came in, and that files have */
+	const char *name;                 /* of the layer that is being added */
 	struct errmsg *errmsg;
 };
 
@@ -296,6 +302,9 @@ static int take_file(struct layers *l, struct tar_entry *e, int fd, struct file 
 
 	if (!f)
 		return errmsg_set(l->errmsg, ENOMEM, "out of memory");
+	l->file_bytes += min64(e->size, INT64_MAX / 2);
+	if (l->file_bytes > BOMB_FROM && l->file_bytes / BOMB_TIMES > l->layer_bytes)
+		return refuse(l, e->path, "files have more than 200 times the layer's size");
 	f->fd = fd;
 	f->e = *e;
 	f->e.path = e->target = NULL;
@@ -354,6 +363,7 @@ int layers_add(struct layers *l, int fd, uint64_t at, uint64_t end, const char *
 	int got = w && t ? 0 : errmsg_set(errmsg, ENOMEM, "%s: out of memory", name);
 
 	l->layer++;
+	l->layer_bytes += end - at;
 	l->name = name;
 	l->errmsg = errmsg;
 	while (!got && (got = tar_next(t, &e)) > 0)

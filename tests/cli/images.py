@@ -166,6 +166,7 @@ bad_layer("huge", "an entry that is longer than the archive", broken(layer(f), 1
 bad_layer("negative", "an entry that is longer than the archive", broken(layer(f), 124, 0xff))
 bad_layer("sum", "not a header of a tar archive", broken(layer(f), 0, ord("g"), False))
 bad_layer("type", "an entry of a type that hl does not know", broken(layer(f), 156, ord("Z")))
+bad_layer("two-lines", "two?lines?[31m/../x: a path that climbs", layer(entry("two\nlines\x1b[31m/../x")))
 bad_layer("cut", "the archive ends too early", layer(f, f)[:1536 + 100])
 bad_layer("pax", "a broken pax header",
           layer(entry("PaxHeader", b"x", data=b"99999 path=x\n"), f))
@@ -173,7 +174,7 @@ bad_layer("pax-size", "a number that is none in a pax header",
           layer(entry("PaxHeader", b"x", data=b"12 size=-1x\n"), f))
 bad_layer("pax-huge", "a header of more than 1 MiB",
           layer(entry("PaxHeader", b"x", data=b"\0" * (1 << 20) + b"\0"), f))
-bad_layer("four-gib", "too large for an archive: 4 GiB", layer(
+bad_layer("hole-bomb", "big: files have more than 200 times the layer's size", layer(
     entry("PaxHeader", b"x", data=b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n34 GNU.sparse.realsize=5000000000\n"),
     entry("big", data=b"1\n4999999999\n1\n".ljust(512, b"\0") + b"x")))
 bad_layer("holes", "a map of holes that is not its file's", layer(

@@ -2,8 +2,8 @@
 # libFuzzer targets, each a file of this folder. They need clang and build in a place of their own. What a run finds is kept in
 # $(FUZZ_BUILD)/tests/fuzz, and so is the corpus.
 #: make fuzz              every libFuzzer target in turn  [TIME=60]
-#: make fuzz-elf          the same of one: elf, cpio, overlay, walk, options, policy, rule, dns, snapshot
-FUZZ_TARGETS := elf cpio overlay walk options policy rule dns snapshot
+#: make fuzz-elf          the same of one: elf, cpio, overlay, walk, options, policy, rule, dns, snapshot, image
+FUZZ_TARGETS := elf cpio overlay walk options policy rule dns snapshot image
 FUZZ_BUILD   ?= build-fuzz
 FUZZ         := $(BUILD)/tests/fuzz
 FUZZ_LINK     = $(CC) -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ -lcmocka $(HL_LIBS) $(LDLIBS)
@@ -32,6 +32,9 @@ $(FUZZ)/policy: $(FUZZ)/policy.c.o $(filter-out %/main.c.o,$(CLI_OBJS)) $(LIB_OB
 $(FUZZ)/snapshot: $(FUZZ)/snapshot.c.o $(LIB_OBJS)
 	$(FUZZ_LINK) -Wl,--wrap=platform_choose,--wrap=confine_start,--wrap=confine_calls,--wrap=confine_files
 
+$(FUZZ)/image: $(FUZZ)/image.c.o $(filter $(BUILD)/image/%,$(CLI_OBJS)) $(LIB_OBJS)
+	$(FUZZ_LINK) $(CLI_LIBS)
+
 # What reads the rules of a network, and the answers of name servers.
 FUZZ_NET := $(addprefix $(BUILD)/,$(addprefix net/,policy.c.o rule.c.o dns.c.o)) $(filter $(addprefix $(BUILD)/,util/% host/% arch/%),$(LIB_OBJS))
 $(addprefix $(FUZZ)/,rule dns): $(FUZZ)/%: $(FUZZ)/%.c.o $(FUZZ_NET)
@@ -46,6 +49,7 @@ fuzz_len_policy := 4096
 fuzz_len_rule := 400
 fuzz_len_dns := 500
 fuzz_len_snapshot := 200000
+fuzz_len_image := 16384
 fuzz_options_policy = -dict=$(FUZZ)/policy-words
 # What it says of each line that is no command line is closed off.
 fuzz_options_options := -close_fd_mask=3
@@ -89,6 +93,10 @@ $(FUZZ)/rule-seeds $(FUZZ)/dns-seeds: $(FUZZ)/%: tests/fuzz/net-seeds tests/fuzz
 $(FUZZ)/snapshot-seeds: tests/fuzz/snapshot-seeds tests/fuzz/rules.mk $(wildcard tests/snapshot/*.c snapshot/*.[ch])
 	$(MAKE) --no-print-directory BUILD=build CC=gcc SAN= build/hl
 	tests/fuzz/snapshot-seeds build/hl $@ $(FUZZ)/snapshot-world.cpio
+
+# Images of all kinds, and their parts.
+$(FUZZ)/image-seeds: tests/fuzz/image-seeds tests/cli/images.py
+	tests/fuzz/image-seeds $@
 
 # Policies: the keys of all options, each a word as -dict= takes them, and their values.
 fuzz-run-policy: $(FUZZ)/policy-words
