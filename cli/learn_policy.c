@@ -369,6 +369,7 @@ static bool is_loopback(const char *address)
 /* May the address be asked about names that are allowed? That needs no rule of its own. */
 static bool is_name_server(const char *address)
 {
+	static const char keyword[] = "nameserver";
 	char text[4096] = "", server[64], endpoint[80];
 	int fd = open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	bool found = false;
@@ -379,8 +380,11 @@ static bool is_name_server(const char *address)
 	}
 	for (const char *line = text; line && !found; line = strchr(line, '\n')) {
 		line += *line == '\n';
-		if (sscanf(line, "nameserver %63[0-9a-fA-F.:]", server) != 1)
+		if (strncmp(line, keyword, strlen(keyword)) != 0)
 			continue;
+		const char *at = line + strlen(keyword) + strspn(line + strlen(keyword), " \t");
+		snprintf(server, sizeof server, "%.*s", (int)strspn(at, "0123456789abcdefABCDEF.:"),
+			 at);
 		bool six = strchr(server, ':');
 		snprintf(endpoint, sizeof endpoint, six ? "[%s]:53" : "%s:53", server);
 		found = strcmp(endpoint, address) == 0;

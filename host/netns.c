@@ -23,6 +23,7 @@
 #include "host/hostcall.h"
 #include "host/orphan.h"
 #include "host/wait.h"
+#include "util/words.h"
 
 #define PAIR (SOCK_SEQPACKET | SOCK_CLOEXEC)
 
@@ -203,7 +204,7 @@ void netns_traffic(const struct netns *ns, uint64_t *packets, uint64_t *bytes)
 	text[n > 0 ? n : 0] = '\0';
 	const char *lo = strstr(text, "lo:");
 	*bytes = *packets = 0;
-	if (lo && sscanf(lo + 3, "%lu %lu", bytes, packets) != 2)
+	if (lo && !(word_number(lo + 3, 0, 10, bytes) && word_number(lo + 3, 1, 10, packets)))
 		*bytes = *packets = 0;
 }
 

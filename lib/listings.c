@@ -18,6 +18,7 @@
 
 #include "util/text.h"
 #include "util/time.h"
+#include "util/words.h"
 
 #define FILE_MAX  (4L << 20)
 #define WORTH     1000               /* names, which take 0.3 ms */
@@ -209,8 +210,9 @@ static void parse(struct listings *l, char *text)
 		if (begun)
 			add(l, &at);
 		at = (struct listing){ .dev = 0 };
-		begun = sscanf(line, "/%" SCNx64 " %" SCNu64 " %" SCNu64 " %" SCNu64, &at.dev,
-			       &at.ino, &at.changed, &at.modified) == 4;
+		begun =
+		    word_number(line + 1, 0, 16, &at.dev) && word_number(line, 1, 10, &at.ino) &&
+		    word_number(line, 2, 10, &at.changed) && word_number(line, 3, 10, &at.modified);
 		if (!begun)
 			break;
 	}

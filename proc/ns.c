@@ -17,6 +17,7 @@
 #include "kernel/task.h"
 #include "proc/proc.h"
 #include "util/time.h"
+#include "util/words.h"
 
 /* Of a link's argument, the kind of the namespace is the rest. */
 #define FOR_CHILDREN 0x100U
@@ -150,9 +151,11 @@ static bool is_clock(const char *word, const char *name, clockid_t clock)
 /* "CLOCK SECONDS NANOSECONDS"; what stands behind is not looked at. */
 static bool parse_offset(const char *line, struct time_offset *o)
 {
-	char clock[10], sec[24], nsec[24], *end;
+	char clock[10], sec[24], *end;
+	uint64_t part;
 
-	if (sscanf(line, "%9s %23[-0-9] %23[0-9]", clock, sec, nsec) != 3)
+	if (word_copy(line, 0, clock, sizeof clock) >= sizeof clock ||
+	    word_copy(line, 1, sec, sizeof sec) >= sizeof sec || !word_number(line, 2, 10, &part))
 		return false;
 	if (is_clock(clock, "monotonic", CLOCK_MONOTONIC))
 		o->clock = CLOCK_MONOTONIC;
@@ -161,9 +164,8 @@ static bool parse_offset(const char *line, struct time_offset *o)
 	else
 		return false;
 	o->sec = strtoll(sec, &end, 10);
-	uint64_t part = strtoull(nsec, NULL, 10);
 	o->nsec = (uint32_t)part;
-	return !*end && part < NSEC_PER_SEC;
+	return sec[0] != '+' && end != sec && !*end && part < NSEC_PER_SEC;
 }
 
 /* As Linux: a write sets two at the most, and says that it took no more than their lines. */

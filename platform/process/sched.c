@@ -11,6 +11,7 @@
 #include "host/cpuquota.h"
 #include "host/hostfile.h"
 #include "platform/process/process.h"
+#include "util/words.h"
 
 #define CPU_MASK_SIZE 8192 /* bytes: 65,536 CPUs */
 #define ATTR_SIZE     48   /* SCHED_ATTR_SIZE_VER0; what it begins with */
@@ -64,7 +65,8 @@ bool cpus_have_room(int look, unsigned more)
 {
 	unsigned long mask[CPU_MASK_SIZE / sizeof(unsigned long)];
 	char text[64];
-	unsigned running, cpus = 0;
+	uint64_t running;
+	unsigned cpus = 0;
 
 	ssize_t n = look < 0 ? -1 : pread(look, text, sizeof text - 1, 0);
 	if (n <= 0)
@@ -73,7 +75,7 @@ bool cpus_have_room(int look, unsigned more)
 	long bytes = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
 	for (size_t i = 0; bytes > 0 && i < (size_t)bytes / sizeof *mask; i++)
 		cpus += (unsigned)__builtin_popcountl(mask[i]);
-	return sscanf(text, "%*s %*s %*s %u/", &running) == 1 && running + more <= cpus;
+	return word_number(text, 3, 10, &running) && running + more <= cpus;
 }
 
 void process_schedule_as(struct context *context, pid_t host_tid)

@@ -2,6 +2,7 @@
 /* Sends commands to a stub's helper and mapper, and takes their answers. See process.h for why the
  * guest code in the stub cannot forge these. */
 #include "platform/process/process.h"
+#include "util/words.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -141,10 +142,11 @@ static bool receiving_ends;
 /* To receive a notification ends, from Linux 6.11 on, with the last thread that could send one. */
 static void find_receiving(void)
 {
-	unsigned major, minor;
+	uint64_t major, minor;
 	struct utsname u;
+	const char *dot = uname(&u) == 0 ? strchr(u.release, '.') : NULL;
 
-	if (uname(&u) == 0 && sscanf(u.release, "%u.%u", &major, &minor) == 2)
+	if (dot && word_number(u.release, 0, 10, &major) && word_number(dot + 1, 0, 10, &minor))
 		receiving_ends = major > 6 || (major == 6 && minor >= 11);
 }
 

@@ -33,11 +33,28 @@ static void test_word_copy(void **state)
 	assert_string_equal(buf, "");
 }
 
+static void test_word_number(void **state)
+{
+	uint64_t n;
+
+	assert_true(word_number("0.15 0.11 7/220", 2, 10, &n));
+	assert_int_equal(n, 7);
+	assert_true(word_number("fe01 18446744073709551615", 0, 16, &n));
+	assert_int_equal(n, 0xfe01);
+	assert_true(word_number("fe01 18446744073709551615", 1, 10, &n));
+	assert_true(n == UINT64_MAX);
+	assert_false(word_number("18446744073709551616", 0, 10, &n));
+	assert_false(word_number("fe01", 0, 10, &n));
+	assert_false(word_number("-1", 0, 10, &n));
+	assert_false(word_number("1 ", 1, 10, &n));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_word_at),
 		cmocka_unit_test(test_word_copy),
+		cmocka_unit_test(test_word_number),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
