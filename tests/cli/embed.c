@@ -872,6 +872,35 @@ static void resets_of_mounts(void)
 	resets_of_mounts_of(no_mounts_script);
 }
 
+static const char keys_script[] =
+    "exec 2>/dev/null; keyctl new_session >&2; keyctl add user a text @s >&2; "
+    "keyctl link @u $(keyctl newring ring @s); keyctl add user b text @u >&2; "
+    "echo ready; while read -r line; do eval \"$line\"; done";
+
+static const char keys_look[] =
+    "{ keyctl show @s; keyctl print %user:a; keyctl print %user:b; cat /proc/key-users "
+    "/proc/sys/kernel/keys/maxkeys; } | cksum\n";
+
+static const char *const keys_runs[] = {
+	"keyctl update %user:a other; keyctl revoke %user:b; echo 7\n",
+	"keyctl clear @s; keyctl clear @u; echo 7\n",
+	"keyctl invalidate %keyring:ring; keyctl timeout %user:a 1; echo 7\n",
+	"keyctl new_session >&2; keyctl add user c text @s >&2; keyctl add user b new @u >&2; "
+	"echo 7\n",
+	"echo 5 >/proc/sys/kernel/keys/maxkeys; unshare -U keyctl add user c text @u >&2; echo 7\n",
+};
+
+/* Keys are those of the snapshot again, with their numbers, quotas and rings. */
+static void resets_of_keys(void)
+{
+	struct shell s;
+	char want[256];
+
+	hl_snapshot_close(resets_after(&s, keys_script, keys_look, keys_runs,
+				       sizeof keys_runs / sizeof *keys_runs, want, NULL, NULL));
+	shell_free(&s);
+}
+
 /* Copies have things in common, whether they are alike or not, and are started and ended at once;
  * one dies, one is in a world of its own. What was opened may be closed meanwhile, and a copy be
  * reset then. */
@@ -1818,6 +1847,7 @@ static const struct {
 	{ "resets", resets },
 	{ "resets_of_directories", resets_of_directories },
 	{ "resets_of_mounts", resets_of_mounts },
+	{ "resets_of_keys", resets_of_keys },
 	{ "copies-in-common", copies_in_common },
 	{ "replaced-libraries", replaced_libraries },
 	{ "thousand-copies", thousand_copies },
