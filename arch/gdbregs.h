@@ -40,6 +40,8 @@ static inline void gdb_set_special(unsigned char *fp, unsigned at, uint64_t valu
 
 /* Software breakpoints: the instruction, and how far behind it a thread stops. */
 static inline const unsigned char *gdb_breakpoint(size_t *size, unsigned *behind);
+/* GDB_THREAD_AT_POINTER: the C library's structure of a thread is where its thread pointer points,
+ * and the variables of the thread are below. */
 /* What the description of a feature begins with: types of its own. */
 static inline const char *gdb_feature_types(const char *feature);
 

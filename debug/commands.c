@@ -630,6 +630,61 @@ static void monitor(struct session *s, struct scan *in, struct text *reply)
 	text_free(&answer);
 }
 
+/* ---- variables of threads ---- */
+
+/* GDB offers to look symbols up, and says what it has found: of the first we ask, then of each
+ * next. */
+static void symbol(struct session *s, struct scan *in, struct text *reply)
+{
+	struct dbg_thread *th = current(s);
+	char name[64] = "";
+	uint64_t value = in->p < in->end && *in->p != ':' ? scan_hex(in) : 0;
+	unsigned next = 0;
+
+	scan_need(in, ":");
+	name[scan_bytes(in, name, sizeof name - 1)] = '\0';
+	if (!th || !scan_ends(in)) {
+		failed(reply, -EINVAL);
+		return;
+	}
+	for (unsigned i = 0; i < TLS_SYMBOLS; i++) {
+		if (strcmp(name, tls_symbol_names[i]) != 0)
+			continue;
+		th->inferior->symbols[i] = value;
+		next = i + 1;
+	}
+	if (next == TLS_SYMBOLS || (next && !value)) { /* without one the others are of no use */
+		ok(reply);
+		return;
+	}
+	text_puts(reply, "qSymbol:");
+	put_hex(reply, tls_symbol_names[next], strlen(tls_symbol_names[next]));
+}
+
+static void thread_variable(struct session *s, struct scan *in, struct text *reply)
+{
+	struct thread_name name = scan_thread(in);
+	struct cpu_regs regs;
+	uint64_t addr;
+
+	scan_need(in, ",");
+	uint64_t offset = scan_hex(in);
+	scan_need(in, ",");
+	uint64_t map = scan_hex(in);
+	struct dbg_thread *th = scan_ends(in) ? target_thread(s->target, name.pid, name.tid) : NULL;
+	struct task *o = th ? thread_hold(s->target, th) : NULL;
+	int err = o ? o->sb->platform->regs_get(o->context, &regs) : -ESRCH;
+	if (o)
+		ptrace_let_go(o);
+	if (!err)
+		err = tls_address(th->inferior->points, th->inferior->symbols, regs_tls(&regs), map,
+				  offset, &addr);
+	if (err)
+		failed(reply, err);
+	else
+		text_printf(reply, "%lx", addr);
+}
+
 /* ---- objects ---- */
 
 static void put_features(struct session *s, struct scan *annex, struct text *out)
@@ -833,7 +888,8 @@ static const struct command {
 	{ "qAttached", false, was_attached },
 	{ "qfThreadInfo", true, first_threads },
 	{ "qsThreadInfo", true, next_threads },
-	{ "qSymbol::", true, agree },
+	{ "qSymbol:", false, symbol },
+	{ "qGetTLSAddr:", false, thread_variable },
 	{ "qRcmd,", false, monitor },
 	{ "QStartNoAckMode", true, no_acks },
 	{ "QPassSignals:", false, pass_signals },

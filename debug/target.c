@@ -107,6 +107,9 @@ static struct inferior *inferior_new(struct target *t, struct tracee *tr)
 		free(inf);
 		return NULL;
 	}
+	struct inferior *parent = inferior_of(t, tr->process->parent);
+	if (parent) /* the same program, as long as it executes no other */
+		memcpy(inf->symbols, parent->symbols, sizeof inf->symbols);
 	inf->process = process_get(tr->process);
 	inf->pid = tr->process->pid->nr;
 	list_init(&inf->threads);
@@ -420,6 +423,7 @@ static enum tell tell_of_exec(struct target *t, struct dbg_thread *th, const str
 	struct inferior *inf = th->inferior;
 	struct points *old = inf->points, *s = points_new(o->mm);
 
+	memset(inf->symbols, 0, sizeof inf->symbols);
 	if (s) {
 		inf->points = s;
 		points_put(old);

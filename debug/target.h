@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "debug/tls.h"
 #include "kernel/ptrace/debugger.h"
 #include "kernel/ptrace/tracee.h"
 #include "util/list.h"
@@ -62,6 +63,7 @@ struct inferior {
 	bool ended;
 	int status; /* wait status, then */
 	/* QCatchSyscalls: all, or those of which the bit is set; NULL: none */
+	uint64_t symbols[TLS_SYMBOLS]; /* debug/tls.h */
 	bool catches_all;
 	uint64_t *catches;
 };

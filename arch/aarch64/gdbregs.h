@@ -56,6 +56,8 @@ static inline void gdb_set_special(unsigned char *fp, unsigned at, uint64_t valu
 }
 
 /* brk #0, at which the thread stays. */
+#define GDB_THREAD_AT_POINTER 0
+
 static inline const unsigned char *gdb_breakpoint(size_t *size, unsigned *behind)
 {
 	static const unsigned char brk[] = { 0x00, 0x00, 0x20, 0xd4 };

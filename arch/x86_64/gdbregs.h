@@ -226,6 +226,8 @@ static inline void gdb_set_special(unsigned char *fp, unsigned at, uint64_t valu
 	fp[FX_TAG] = tags;
 }
 
+#define GDB_THREAD_AT_POINTER 1
+
 static inline const unsigned char *gdb_breakpoint(size_t *size, unsigned *behind)
 {
 	static const unsigned char int3 = 0xcc;

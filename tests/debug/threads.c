@@ -13,6 +13,7 @@
 
 volatile int calls, watched, goes_on, signals;
 static pthread_barrier_t both;
+static __thread int own;
 
 int add(int a, int b)
 {
@@ -22,8 +23,9 @@ int add(int a, int b)
 
 static void *thread(void *arg)
 {
+	own = *(int *)arg;
 	pthread_barrier_wait(&both);
-	add(10, *(int *)arg);
+	add(10, own);
 	pthread_barrier_wait(&both);
 	return NULL;
 }
