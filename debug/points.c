@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Breakpoints are instructions in the guest's memory, where others who read it see them; the
- * debugger does not. Watchpoints are the CPU's; where it has none left for one that is about writes,
- * what is watched is compared after each step of a thread.
+ * debugger does not. Watchpoints are the CPU's; where it has none left for one that is about
+ * writes, what is watched is compared after each step of a thread.
  */
 #include "debug/points.h"
 
