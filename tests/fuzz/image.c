@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Images of any bytes. Input: a byte that says what of an image follows, and that. Checksums of tar
- * headers are put right, so that what lies behind them is reached. Whatever is refused is refused with a sentence, and nothing is left.
+ * headers are put right, so that what lies behind them is reached. Whatever is refused is
+ * refused with a sentence, and nothing is left.
  */
 #include <assert.h>
 #include <fcntl.h>
