@@ -508,7 +508,7 @@ int vfs_access(struct caller *c, const struct path *p, int mask)
 
 	if (mask & X_OK && S_ISREG(i->type) && noexec)
 		return -EACCES;
-	int err = mask == F_OK ? 0 : i->ops->permission(i, c, mask);
+	int err = i->ops->permission(i, c, mask); /* of F_OK too: a proc may hide it */
 	if (err)
 		return err;
 	if (mask & W_OK && rdonly && (S_ISREG(i->type) || S_ISDIR(i->type) || S_ISLNK(i->type)))

@@ -75,7 +75,7 @@ static int make_hostfs(struct sandbox *sb, struct mount_spec *m, struct filesyst
 static int make_procfs(struct sandbox *sb, struct mount_spec *m, struct filesystem **out,
 		       struct errmsg *errmsg)
 {
-	return procfs_create(sb, NULL, out);
+	return procfs_create(sb, NULL, NULL, out);
 }
 
 static int make_sysfs(struct sandbox *sb, struct mount_spec *m, struct filesystem **out,

@@ -14,7 +14,23 @@ struct process;
 struct task;
 struct vma;
 
-int procfs_create(struct sandbox *sb, struct pid_namespace *pids, struct filesystem **out);
+/* What a mount of proc hides (proc(5), "Mount options"). */
+enum proc_hide {
+	PROC_HIDE_OFF,
+	PROC_HIDE_CONTENTS = 1,  /* "noaccess": what is in the directories of others' processes */
+	PROC_HIDE_PROCESSES = 2, /* "invisible": and the directories */
+	PROC_HIDE_UNTRACED =
+	    4 /* "ptraceable": all that the reader could not trace, whoever it is */
+};
+struct proc_options {
+	_Atomic unsigned hide; /* enum proc_hide */
+	_Atomic gid_t gid;     /* from whose members nothing is hidden but by PROC_HIDE_UNTRACED */
+	_Atomic bool pids_only;
+};
+/* NULL of `o`: nothing is hidden. */
+int procfs_create(struct sandbox *sb, struct pid_namespace *pids, const struct proc_options *o,
+		  struct filesystem **out);
+void procfs_set(struct filesystem *fs, const struct proc_options *o);
 /* `net`: the network namespace whose interfaces it shows. */
 int sysfs_create(struct sandbox *sb, struct ns_common *net, struct filesystem **out);
 /* The control group of a sandbox with limits: proc/cgroupfs.c. */

@@ -4,6 +4,7 @@
  * attributes, permissions, symbolic links. A node is made anew by each look-up; its inode number is
  * a hash of its path, so that the same file always has the same one.
  */
+#include "proc/proc.h"
 #include "proc/pseudo.h"
 
 #include <ctype.h>
@@ -32,6 +33,7 @@ struct pseudo_fs {
 	struct sandbox *sb;
 	long magic;
 	struct ns_common *ns; /* a reference, or NULL */
+	struct proc_options options;
 };
 
 static const struct inode_ops *node_ops(bool jumps, bool of_process);
@@ -194,8 +196,11 @@ static int node_getattr(struct inode *i, struct caller *c, unsigned mask, struct
 {
 	struct pseudo_node *n = node_of(i);
 	struct timespec now = guest_clock_realtime(&fs_of(i->fs)->sb->clock);
+	int err = n->entry->hidden ? n->entry->hidden(n, c, true) : 0;
 
 	memset(out, 0, sizeof *out);
+	if (err)
+		return err;
 	out->stx_mask = STATX_BASIC_STATS;
 	out->stx_mode = (uint16_t)n->entry->mode;
 	if (n->entry->link_mode)
@@ -231,10 +236,13 @@ static int node_permission(struct inode *i, struct caller *c, int mask)
 		return -EPERM;
 	if (mask & W_OK && n->entry->sealed && (!(n->entry->mode & 0222) || c->cred->euid != 0))
 		return -EACCES;
+	int err = n->entry->hidden ? n->entry->hidden(n, c, false) : 0;
+	if (err)
+		return err;
 	if (n->entry->grants)
 		return n->entry->grants(n, c, mask) ? 0 : -EACCES;
 	node_getattr(i, c, STATX_BASIC_STATS, &st);
-	int err = generic_permission(&st, c->cred, mask);
+	err = generic_permission(&st, c->cred, mask);
 	return err && n->entry->own && is_own(n, c) ? 0 : err;
 }
 
@@ -408,7 +416,26 @@ static void pseudo_fs_destroy(struct filesystem *fs)
 	free(fs_of(fs));
 }
 
+struct proc_options *pseudo_fs_options(struct filesystem *fs)
+{
+	return &fs_of(fs)->options;
+}
+
+static void show_options(struct filesystem *fs, struct text *out)
+{
+	static const char *const hidden[] = { NULL, "noaccess", "invisible", NULL, "ptraceable" };
+	const struct proc_options *o = &fs_of(fs)->options;
+
+	if (o->gid)
+		text_printf(out, ",gid=%u", o->gid);
+	if (hidden[o->hide])
+		text_printf(out, ",hidepid=%s", hidden[o->hide]);
+	if (o->pids_only)
+		text_puts(out, ",subset=pid");
+}
+
 static const struct filesystem_ops pseudo_fs_ops = {
+	.show_options = show_options,
 	.destroy = pseudo_fs_destroy,
 	.load_inode = node_load,
 };

@@ -14,6 +14,7 @@ struct mm;
 struct ns_common;
 struct pid;
 struct pid_namespace;
+struct proc_options;
 struct pseudo_dir;
 struct pseudo_node;
 struct sandbox;
@@ -58,6 +59,8 @@ struct pseudo_entry {
 	bool (*grants)(struct pseudo_node *n, struct caller *c, int mask);
 	/* S_IFLNK: rights that depend */
 	mode_t (*link_mode)(struct pseudo_node *n, struct caller *c);
+	/* -errno: the caller is not to look into it or, `attributes`, to know of it. NULL: 0. */
+	int (*hidden)(struct pseudo_node *n, struct caller *c, bool attributes);
 	/* Is there such a name in `dir` now? NULL: always. */
 	bool (*present)(const struct pseudo_node *dir, const char *name);
 	enum pseudo_gone gone;
@@ -109,6 +112,9 @@ int pseudo_fs_create(struct sandbox *sb, const char *type, const struct pseudo_e
 struct ns_common *pseudo_fs_ns(struct filesystem *fs);
 /* Whose processes the node's file system shows. */
 struct pid_namespace *pseudo_pids(const struct pseudo_node *n);
+
+/* The options of a proc; of others those that hide nothing. */
+struct proc_options *pseudo_fs_options(struct filesystem *fs);
 
 /* The node behind a file; NULL: it is of another kind of file system. */
 struct pseudo_node *pseudo_node_of_file(struct file *f);

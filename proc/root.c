@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +12,10 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "cred/cred.h"
 #include "host/hostfile.h"
 #include "kernel/process.h"
+#include "kernel/ptrace/access.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 #include "proc/ipc.h"
@@ -109,8 +112,40 @@ static int fixed_link(struct pseudo_node *n, struct caller *c, struct text *out)
 
 /* ---- the processes ---- */
 
+/* has_pid_permissions() of Linux: is `of` to be seen where `hidden_from` and more are hidden? */
+static bool may_see(struct filesystem *fs, struct caller *c, struct pid *of, unsigned hidden_from)
+{
+	const struct proc_options *o = pseudo_fs_options(fs);
+	unsigned hide = o->hide;
+
+	lock_assert_held(&c->task->sb->lock);
+	if (hide < hidden_from || (hide != PROC_HIDE_UNTRACED && cred_in_group(c->cred, o->gid)))
+		return true;
+	struct task *t = proc_task_of(of);
+	if (t)
+		return ptrace_may_inspect(c->task, t);
+	/* of one that has ended there is nothing to look into */
+	return cred_capable(c->cred, CAP_SYS_PTRACE) ||
+	       (of->process && process_cred(of->process)->uid == c->cred->fsuid);
+}
+
+static int pid_hidden(struct pseudo_node *n, struct caller *c, bool attributes)
+{
+	struct filesystem *fs = n->inode.fs;
+	unsigned hide = pseudo_fs_options(fs)->hide;
+
+	if (!hide || !c->task)
+		return 0;
+	sandbox_lock(n->sb);
+	bool seen = may_see(fs, c, n->pid, attributes ? PROC_HIDE_PROCESSES : PROC_HIDE_CONTENTS);
+	sandbox_unlock(n->sb);
+	if (seen)
+		return 0;
+	return attributes || hide == PROC_HIDE_PROCESSES ? -ENOENT : -EPERM;
+}
+
 static const struct pseudo_entry pid_entry = { NULL, S_IFDIR | 0555, .dir = &proc_pid_dir,
-					       .immutable = true };
+					       .hidden = pid_hidden, .immutable = true };
 
 static int root_lookup(struct pseudo_node *dir, struct caller *c, const char *name, size_t len,
 		       struct pseudo_found *out)
@@ -122,6 +157,8 @@ static int root_lookup(struct pseudo_node *dir, struct caller *c, const char *na
 	struct pid *p = pid_find(pseudo_pids(dir), nr);
 	/* threads too, though readdir does not name them */
 	bool found = p && (p->process || p->task);
+	if (found && c->task && pseudo_fs_options(dir->inode.fs)->hide == PROC_HIDE_UNTRACED)
+		found = may_see(dir->inode.fs, c, p, PROC_HIDE_UNTRACED);
 	if (found) {
 		out->entry = &pid_entry;
 		out->pid = pid_get(p);
@@ -135,11 +172,15 @@ static int root_lookup(struct pseudo_node *dir, struct caller *c, const char *na
 static bool root_next(struct pseudo_node *dir, struct caller *c, int *cursor, char name[32],
 		      unsigned char *d_type)
 {
+	bool hides = c->task && pseudo_fs_options(dir->inode.fs)->hide >= PROC_HIDE_PROCESSES;
 	struct process *p;
 	int best = -1;
 	sandbox_lock(dir->sb);
 	list_for_each (p, &dir->sb->processes, all_node) {
 		int nr = pid_nr(p->pid, pseudo_pids(dir));
+		if (hides && nr && nr >= *cursor &&
+		    !may_see(dir->inode.fs, c, p->pid, PROC_HIDE_PROCESSES))
+			continue;
 		if (nr && nr >= *cursor && (best < 0 || nr < best))
 			best = nr;
 		if (nr && nr == *cursor)
@@ -170,13 +211,19 @@ static int show_key_users(struct pseudo_node *n, struct caller *c, struct text *
 	return 0;
 }
 
+/* What is not about processes: subset=pid has no such names. */
+static bool of_system(const struct pseudo_node *dir, const char *name)
+{
+	return !pseudo_fs_options(dir->inode.fs)->pids_only;
+}
+
 #define SHOW(name, fn)                                                                             \
 	{                                                                                          \
-		name, S_IFREG | 0444, .show = fn                                                   \
+		name, S_IFREG | 0444, .show = fn, .present = of_system                             \
 	}
 #define LINK(name, to)                                                                             \
 	{                                                                                          \
-		name, S_IFLNK | 0777, .link = fixed_link, .arg = to                                \
+		name, S_IFLNK | 0777, .link = fixed_link, .present = of_system, .arg = to          \
 	}
 
 static const struct pseudo_entry root_entries[] = {
@@ -201,8 +248,8 @@ static const struct pseudo_entry root_entries[] = {
 	SHOW("softirqs", proc_show_interrupts),
 	SHOW("stat", proc_show_system_stat),
 	SHOW("swaps", show_swaps),
-	{ "sys", S_IFDIR | 0555, .dir = &proc_sysctl_dir, .sealed = true },
-	{ "sysvipc", S_IFDIR | 0555, .dir = &proc_sysvipc_dir },
+	{ "sys", S_IFDIR | 0555, .dir = &proc_sysctl_dir, .present = of_system, .sealed = true },
+	{ "sysvipc", S_IFDIR | 0555, .dir = &proc_sysvipc_dir, .present = of_system },
 	{ "thread-self", S_IFLNK | 0777, .link = thread_self_link },
 	SHOW("uptime", proc_show_uptime),
 	SHOW("version", show_version),
@@ -212,8 +259,22 @@ static const struct pseudo_dir root_dir = { PSEUDO_TABLE(root_entries), .lookup 
 					    .member = &pid_entry, .next = root_next };
 static const struct pseudo_entry root_entry = { NULL, S_IFDIR | 0555, .dir = &root_dir };
 
-int procfs_create(struct sandbox *sb, struct pid_namespace *pids, struct filesystem **out)
+void procfs_set(struct filesystem *fs, const struct proc_options *o)
 {
-	return pseudo_fs_create(sb, "proc", &root_entry, PROC_SUPER_MAGIC,
-				pids && pids != sb->pid_ns ? &pids->ns : NULL, out);
+	struct proc_options *to = pseudo_fs_options(fs);
+
+	to->gid = o->gid;
+	to->hide = o->hide;
+	to->pids_only = o->pids_only;
+}
+
+int procfs_create(struct sandbox *sb, struct pid_namespace *pids, const struct proc_options *o,
+		  struct filesystem **out)
+{
+	int err = pseudo_fs_create(sb, "proc", &root_entry, PROC_SUPER_MAGIC,
+				   pids && pids != sb->pid_ns ? &pids->ns : NULL, out);
+
+	if (!err && o)
+		procfs_set(*out, o);
+	return err;
 }

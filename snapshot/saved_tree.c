@@ -94,12 +94,26 @@ static void save_pseudo(struct saver *s, struct filesystem *fs)
 	encode(&s->out, s->ns(s, pseudo_fs_ns(fs)));
 }
 
+static void save_proc(struct saver *s, struct filesystem *fs)
+{
+	const struct proc_options *o = pseudo_fs_options(fs);
+
+	save_pseudo(s, fs);
+	encode(&s->out, o->hide);
+	encode(&s->out, o->gid);
+	encode(&s->out, o->pids_only);
+}
+
 static int make_proc(struct loader *l, struct filesystem **out)
 {
 	struct pid_namespace *pids;
 	int err = pid_ns_loaded(l, decode(&l->in), &pids);
+	struct proc_options o;
 
-	return err ? err : procfs_create(l->sandbox, pids, out);
+	o.hide = (unsigned)decode_max(&l->in, PROC_HIDE_UNTRACED);
+	o.gid = (gid_t)decode_max(&l->in, UINT32_MAX);
+	o.pids_only = decode_bool(&l->in);
+	return err ? err : procfs_create(l->sandbox, pids, &o, out);
 }
 
 static int make_sysfs(struct loader *l, struct filesystem **out)
@@ -190,7 +204,7 @@ static void save_overlay(struct saver *s, struct filesystem *fs)
 
 static const struct made_type types[] = {
 	{ "tmpfs", save_tmpfs, make_tmpfs },    { "devtmpfs", save_tmpfs, make_devtmpfs },
-	{ "proc", save_pseudo, make_proc },     { "sysfs", save_pseudo, make_sysfs },
+	{ "proc", save_proc, make_proc },       { "sysfs", save_pseudo, make_sysfs },
 	{ "devpts", save_devpts, make_devpts }, { "nsfs", NULL, find_nsfs },
 	{ "mqueue", save_mqueue, find_mqueue }, { "overlay", save_overlay, NULL },
 };

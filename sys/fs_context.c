@@ -147,9 +147,74 @@ static int tmpfs_reconfigure(const struct fs_context *fc, struct filesystem *fs)
 				 fc->inodes_given ? &fc->tmpfs.max_inodes : NULL);
 }
 
+/* By number or by name. */
+static int proc_hide_parse(struct fs_context *fc, const char *value)
+{
+	static const struct {
+		const char *name;
+		unsigned hide;
+	} names[] = {
+		{ "off", PROC_HIDE_OFF },
+		{ "noaccess", PROC_HIDE_CONTENTS },
+		{ "invisible", PROC_HIDE_PROCESSES },
+		{ "ptraceable", PROC_HIDE_UNTRACED },
+	};
+	unsigned n;
+	bool number = parse_unsigned(value, 0, &n);
+
+	for (size_t i = 0; value && i < sizeof names / sizeof *names; i++) {
+		if (number ? n != names[i].hide : strcmp(value, names[i].name))
+			continue;
+		fc->proc.hide = names[i].hide;
+		fc->hide_given = true;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static int proc_parse(struct fs_context *fc, const char *key, const char *value)
+{
+	unsigned gid;
+
+	if (!strcmp(key, "hidepid"))
+		return proc_hide_parse(fc, value);
+	if (!strcmp(key, "subset")) {
+		if (!value || strcmp(value, "pid"))
+			return -EINVAL;
+		fc->proc.pids_only = true;
+		return 0;
+	}
+	if (strcmp(key, "gid"))
+		return PARAM_UNKNOWN;
+	if (!parse_unsigned(value, 0, &gid))
+		return -EINVAL;
+	fc->proc.gid = gid;
+	fc->gid_given = true;
+	return 0;
+}
+
 static int proc_create(struct fs_context *fc, struct task *t, struct filesystem **out)
 {
-	return procfs_create(t->sb, task_pid_ns(t), out);
+	if (fc->gid_given)
+		fc->proc.gid = make_kgid(task_user_ns(t), fc->proc.gid);
+	if (fc->proc.gid == (gid_t)-1)
+		return -EINVAL;
+	return procfs_create(t->sb, task_pid_ns(t), &fc->proc, out);
+}
+
+/* What is not given stays, and nothing takes subset=pid back. */
+static int proc_reconfigure(const struct fs_context *fc, struct filesystem *fs)
+{
+	const struct proc_options *now = pseudo_fs_options(fs);
+	gid_t gid = fs->user_ns ? make_kgid(fs->user_ns, fc->proc.gid) : fc->proc.gid;
+	const struct proc_options o = { fc->hide_given ? fc->proc.hide : now->hide,
+					fc->gid_given ? gid : now->gid,
+					fc->proc.pids_only || now->pids_only };
+
+	if (fc->gid_given && gid == (gid_t)-1)
+		return -EINVAL;
+	procfs_set(fs, &o);
+	return 0;
 }
 
 /* The one of this type that is mounted somewhere, and a view of that namespace. */
@@ -263,7 +328,7 @@ static int mqueue_find_fs(struct fs_context *fc, struct task *t, struct filesyst
 
 static const struct fs_type types[] = {
 	{ "tmpfs", tmpfs_parse, tmpfs_create, tmpfs_reconfigure, own_users, false },
-	{ "proc", NULL, proc_create, NULL, users_of_pids, true },
+	{ "proc", proc_parse, proc_create, proc_reconfigure, users_of_pids, true },
 	{ "sysfs", NULL, sysfs_find, NULL, users_of_net, true },
 	{ "devtmpfs", tmpfs_parse, devtmpfs_find, NULL, NULL, false },
 	{ "devpts", devpts_parse, devpts_make, NULL, own_users, false },
@@ -509,6 +574,10 @@ void fs_context_save(struct saver *s, const struct fs_context *fc)
 	encode(out, fc->devpts.gid);
 	encode(out, fc->devpts.mode);
 	encode(out, fc->devpts.ptmx_mode);
+	encode(out, fc->proc.hide);
+	encode(out, fc->proc.gid);
+	encode(out, fc->proc.pids_only);
+	encode(out, fc->hide_given);
 	encode(out, fc->log_lines);
 	for (unsigned i = 0; i < fc->log_lines; i++)
 		encode_string(out, fc->log[i]);
@@ -555,6 +624,10 @@ int fs_context_load(struct loader *l, struct fs_context *fc)
 	fc->devpts.gid = (gid_t)decode_max(in, UINT32_MAX);
 	fc->devpts.mode = (mode_t)decode_max(in, 0777);
 	fc->devpts.ptmx_mode = (mode_t)decode_max(in, 0777);
+	fc->proc.hide = (unsigned)decode_max(in, PROC_HIDE_UNTRACED);
+	fc->proc.gid = (gid_t)decode_max(in, UINT32_MAX);
+	fc->proc.pids_only = decode_bool(in);
+	fc->hide_given = decode_bool(in);
 	int err = load_log(l, fc);
 	return !err && in->failed ? loader_damaged(l, "a file system context") : err;
 }

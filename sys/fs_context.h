@@ -8,6 +8,7 @@
 
 #include "fs/devpts.h"
 #include "fs/ramfs/ramfs.h"
+#include "proc/proc.h"
 #include "sys/overlay_fs.h"
 #include "sys/sys.h"
 #include "util/saved.h"
@@ -41,6 +42,8 @@ struct fs_context {
 	bool bytes_given, inodes_given, uid_given, gid_given, mode_given;
 	struct overlay_params overlay;
 	struct devpts_options devpts;
+	struct proc_options proc;
+	bool hide_given; /* as gid_given is of proc's as well */
 	uint64_t ram;
 	/* what was found wrong last, for who reads the descriptor; each owned */
 	char *log[FS_LOG_LINES];

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pid namespaces (pid_namespaces(7)): numbers in each of them, init and its end, /proc. */
+#include <dirent.h>
+#include <grp.h>
 #include <linux/nsfs.h>
 #include <linux/reboot.h>
 #include <linux/sched.h>
@@ -736,4 +738,114 @@ static int chooses(void *arg)
 CASE(last_pid)
 {
 	reap("init", clone_with(CLONE_NEWPID | CLONE_NEWNS, chooses, NULL));
+}
+
+/* ---- what a mount of proc hides ---- */
+
+static void say_sight(const char *what, pid_t pid)
+{
+	char path[64];
+	struct stat st;
+
+	say("%s\n", what);
+	R(access("proc/1/status", R_OK));
+	R(access("proc/1", F_OK));
+	snprintf(path, sizeof path, "proc/%d", pid);
+	R(access(path, X_OK));
+	R(stat("proc/1", &st));
+	int fd = open("proc/1", O_RDONLY | O_DIRECTORY);
+	say("opened: %d\n", fd >= 0);
+	close(fd);
+	DIR *d = opendir("proc");
+	int processes = 0, names = 0;
+	for (struct dirent *e; (e = readdir(d));) {
+		processes += e->d_name[0] >= '0' && e->d_name[0] <= '9';
+		names += !strcmp(e->d_name, "self") || !strcmp(e->d_name, "thread-self") ||
+			 !strcmp(e->d_name, "meminfo") || !strcmp(e->d_name, "sys");
+	}
+	closedir(d);
+	say("%d processes, %d of the names\n", processes, names);
+	R(access("proc/self/stat", F_OK));
+	R(access("proc/meminfo", F_OK));
+	R(access("proc/sys/kernel", F_OK));
+	R(access("proc/mounts", F_OK));
+}
+
+static void say_options(void)
+{
+	char line[512];
+	FILE *f = fopen("/proc/self/mountinfo", "r");
+
+	while (f && fgets(line, sizeof line, f)) {
+		if (strstr(line, "- proc hidden"))
+			say("%s", strstr(line, "- proc"));
+	}
+	fclose(f);
+}
+
+static void as_others(const char *what, gid_t group)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		NEED(setgroups(0, NULL));
+		NEED(setresgid(group, group, group));
+		NEED(setresuid(1000, 1000, 1000));
+		say_sight(what, getpid());
+		_exit(0);
+	}
+	reap(what, pid);
+}
+
+static int hides(void *arg)
+{
+	static const char *const options[] = { "",
+					       "hidepid=1",
+					       "hidepid=2",
+					       "hidepid=4",
+					       "hidepid=invisible,gid=50",
+					       "hidepid=ptraceable,gid=50",
+					       "subset=pid",
+					       "hidepid=noaccess,subset=pid,gid=50" };
+
+	NEED(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	for (unsigned i = 0; i < sizeof options / sizeof *options; i++) {
+		say("== %s\n", options[i]);
+		/* anew for each: what one has found is found by others */
+		NEED(mount("hidden", "proc", "proc", 0, options[i]));
+		say_options();
+		say_sight("root", getpid());
+		NEED(umount2("proc", MNT_DETACH));
+		NEED(mount("hidden", "proc", "proc", 0, options[i]));
+		as_others("other", 100);
+		NEED(umount2("proc", MNT_DETACH));
+		NEED(mount("hidden", "proc", "proc", 0, options[i]));
+		as_others("of the group", 50);
+		NEED(umount2("proc", MNT_DETACH));
+	}
+	R(mount("hidden", "proc", "proc", 0, "hidepid=3"));
+	R(mount("hidden", "proc", "proc", 0, "hidepid="));
+	R(mount("hidden", "proc", "proc", 0, "hidepid=none"));
+	R(mount("hidden", "proc", "proc", 0, "subset=sys"));
+	R(mount("hidden", "proc", "proc", 0, "gid=x"));
+	R(mount("hidden", "proc", "proc", 0, "hidepid=2,gid=7"));
+	R(mount(NULL, "proc", NULL, MS_REMOUNT, "hidepid=off"));
+	say_options();
+	R(mount(NULL, "proc", NULL, MS_REMOUNT, "hidepid=4,subset=pid"));
+	say_options();
+	R(mount(NULL, "proc", NULL, MS_REMOUNT, "gid=8"));
+	say_options();
+	return 0;
+}
+
+CASE(hidden)
+{
+	need_root();
+	NEED(mkdir("proc", 0755));
+	NEED(chmod(".", 0755));
+	pid_t pid =
+	    (pid_t)NEED(syscall(SYS_clone, CLONE_NEWPID | CLONE_NEWNS | SIGCHLD, 0, 0, 0, 0));
+	if (pid == 0)
+		_exit(hides(NULL));
+	reap("init", pid);
 }
