@@ -156,6 +156,24 @@ static void enter(struct ipc_ids *ids, unsigned place, struct ipc_object *o)
 	}
 }
 
+/* With the id that somebody wished for (/proc/sys/kernel/msg_next_id and others), or, where that is
+ * in use, in the next free place. */
+static int add_wished(struct ipc_ids *ids, struct ipc_object *o)
+{
+	int wished = ids->wished;
+	unsigned place = free_place(ids, (unsigned)wished & PLACE_MASK, IPC_PLACES);
+
+	ids->wished = -1;
+	if (place == IPC_PLACES)
+		return -ENOSPC;
+	int err = grow(ids, place + 1);
+	if (err)
+		return err;
+	o->id = (int)(((unsigned)wished & ~PLACE_MASK) | place);
+	enter(ids, place, o);
+	return o->id;
+}
+
 /* An id for a new object. -ENOSPC, -ENOMEM. */
 static int add(struct ipc_ids *ids, struct ipc_object *o, uint64_t limit)
 {
@@ -163,6 +181,8 @@ static int add(struct ipc_ids *ids, struct ipc_object *o, uint64_t limit)
 
 	if (ids->in_use >= min64(limit, IPC_PLACES))
 		return -ENOSPC;
+	if (ids->wished >= 0)
+		return add_wished(ids, o);
 	unsigned place = free_place(ids, ids->next < end ? ids->next : end, end);
 	if (place == end)
 		place = free_place(ids, 0, end);

@@ -55,6 +55,7 @@ struct ipc_ids {
 	unsigned room; /* of places */
 	unsigned in_use, seq, next;
 	int last, max; /* the place given last, the highest in use; -1: none */
+	int wished;    /* the id of the next object, if its place is free; -1: none */
 	struct ipc_object *keys[IPC_KEYS];
 };
 

@@ -56,7 +56,7 @@ static void clear_objects(struct ipc_namespace *ns)
 		struct ipc_ids *ids = &ns->ids[kind];
 		free(ids->places);
 		memset(ids, 0, sizeof *ids);
-		ids->last = ids->max = -1;
+		ids->last = ids->max = ids->wished = -1;
 	}
 	ns->limits = defaults;
 	ipc_unlock(ns);
@@ -131,6 +131,7 @@ static void save_namespace(struct saver *s, struct ipc_namespace *ns)
 		encode(&s->out, ids->seq);
 		encode(&s->out, ids->next);
 		encode(&s->out, (uint64_t)ids->last + 1);
+		encode_signed(&s->out, ids->wished);
 	}
 	encode(&s->out, ns->places);
 	shm_save(s, ns);
@@ -150,6 +151,7 @@ static int load_namespace(struct loader *l, struct decoder *in, struct ipc_names
 		ids->seq = (unsigned)decode_max(in, UINT16_MAX);
 		ids->next = (unsigned)decode_max(in, IPC_PLACES);
 		ids->last = (int)decode_max(in, IPC_PLACES) - 1;
+		ids->wished = (int)decode_between(in, -1, INT_MAX);
 	}
 	ns->places = decode(in);
 	int err = shm_load(l, in, ns);

@@ -5,10 +5,13 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "cred/cred.h"
 #include "ipc/mqueue.h"
 #include "ipc/msg.h"
 #include "ipc/sem.h"
@@ -112,3 +115,44 @@ const struct proc_ipc_limit proc_ipc_limits[] = {
 	[PROC_MQ_MSG_DEFAULT] = LIMIT(mq_msg_default, 1, 1, MQ_HARD_MSGMAX),
 	[PROC_MQ_MSGSIZE_DEFAULT] = LIMIT(mq_msgsize_default, 1, 128, MQ_HARD_MSGSIZE),
 };
+
+/* ---- the id of the next object, as checkpoint and restore wish it ---- */
+
+static int *wished_id(struct pseudo_node *n, struct ipc_namespace *ns)
+{
+	return &ns->ids[(uintptr_t)n->entry->arg].wished;
+}
+
+int proc_ipc_show_next(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	struct ipc_namespace *ns = ns_for(n, c);
+
+	ipc_lock(ns);
+	int id = *wished_id(n, ns);
+	ipc_unlock(ns);
+	text_printf(out, "%d\n", id);
+	return 0;
+}
+
+int proc_ipc_store_next(struct pseudo_node *n, struct caller *c, char *text)
+{
+	struct ipc_namespace *ns = ns_for(n, c);
+	int64_t id;
+
+	if (pseudo_parse(pseudo_strip(text), 0, 0, INT_MAX, &id))
+		return -EINVAL;
+	ipc_lock(ns);
+	*wished_id(n, ns) = (int)id;
+	ipc_unlock(ns);
+	return 0;
+}
+
+/* Whoever may restore processes in its user namespace; the mode does not tell. */
+bool proc_ipc_may_wish(struct pseudo_node *n, struct caller *c, int mask)
+{
+	const struct user_namespace *owner = ns_for(n, c)->ns.owner;
+	bool may = cred_ns_capable(c->cred, owner, CAP_CHECKPOINT_RESTORE) ||
+		   cred_ns_capable(c->cred, owner, CAP_SYS_ADMIN);
+
+	return !(mask & X_OK) && (may || !(mask & W_OK));
+}

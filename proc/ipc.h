@@ -36,6 +36,17 @@ int proc_ipc_store(struct pseudo_node *n, struct caller *c, char *text);
 				      .sealed = true, .arg = &proc_ipc_limits[which]               \
 	}
 
+int proc_ipc_show_next(struct pseudo_node *n, struct caller *c, struct text *out);
+int proc_ipc_store_next(struct pseudo_node *n, struct caller *c, char *text);
+bool proc_ipc_may_wish(struct pseudo_node *n, struct caller *c, int mask);
+/* `kind`: enum ipc_kind. */
+#define PROC_IPC_NEXT(name, kind)                                                                  \
+	{                                                                                          \
+		name, S_IFREG | 0444, .show = proc_ipc_show_next, .store = proc_ipc_store_next,    \
+				      .grants = proc_ipc_may_wish,                                 \
+				      .arg = (const void *)(uintptr_t)(kind)                       \
+	}
+
 extern const struct pseudo_dir proc_sysvipc_dir; /* /proc/sysvipc */
 
 #endif

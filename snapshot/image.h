@@ -31,7 +31,7 @@
 #include "util/saved.h"
 
 /* Rises with every change of what is written. */
-#define IMAGE_VERSION 23
+#define IMAGE_VERSION 24
 
 struct image_header {
 	char magic[8];

@@ -298,3 +298,38 @@ CASE(control)
 	int id = (int)R(msgget(IPC_PRIVATE, 0));
 	say_queue("small", id);
 }
+
+/* As checkpoint and restore choose ids. */
+CASE(next_id)
+{
+	static const char next[] = "/proc/sys/kernel/msg_next_id";
+
+	alone();
+	say_file(next);
+	int first = (int)NEED(msgget(IPC_PRIVATE, 0600));
+	V(first);
+	write_file(next, "98309");
+	say_file(next);
+	V(msgget(IPC_PRIVATE, 0600));
+	say_file(next);
+	V(msgget(IPC_PRIVATE, 0600));
+	write_file(next, "65541");
+	V(msgget(IPC_PRIVATE, 0600));
+	write_file(next, "0");
+	V(msgget(IPC_PRIVATE, 0600));
+	R(msgctl(98309, IPC_RMID, NULL));
+	write_file(next, "65541");
+	V(msgget(IPC_PRIVATE, 0600));
+	V(msgget(IPC_PRIVATE, 0600));
+	write_file(next, "-1");
+	write_file(next, "2147483648");
+	write_file(next, "x");
+	write_file("/proc/sys/kernel/shm_next_id", "7");
+	say_file("/proc/sys/kernel/sem_next_id");
+	R(access(next, W_OK));
+	R(access(next, X_OK));
+	become(4321);
+	R(access(next, W_OK));
+	R(access(next, R_OK));
+	R(open(next, O_WRONLY));
+}
