@@ -63,6 +63,7 @@ static const char help[] =
     "GUEST\n"
     "      --net-block RULE    do not let it reach that\n"
     "      --sysroot DIR       look absolute paths up under DIR first, then on the host\n"
+    "      --translator FILE   what runs programs for other CPUs (default: qemu-CPU-static)\n"
     "      --platform NAME     what runs the guest's code: auto (default), kvm or process\n"
     "      --host-priority     let real-time priority and negative nice reach the host's "
     "scheduler\n"

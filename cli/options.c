@@ -307,6 +307,12 @@ static int opt_sysroot(struct run *r, const char *arg)
 	return 0;
 }
 
+static int opt_translator(struct run *r, const char *arg)
+{
+	hl_config_set_translator(r->cfg, arg);
+	return 0;
+}
+
 static int opt_env(struct run *r, const char *arg)
 {
 	hl_config_add_env(r->cfg, arg);
@@ -565,6 +571,8 @@ const struct option_def options[] = {
 	{ "user", 0, required_argument, opt_user, CONFINES, "it runs as user *" },
 	{ "sysroot", 0, required_argument, opt_sysroot, GRANTS,
 	  "it finds absolute paths below * of the host first" },
+	{ "translator", 0, required_argument, opt_translator, GRANTS,
+	  "programs for other CPUs are run by the host's *" },
 	{ "mount", 0, required_argument, opt_mount, GRANTS | REPEATS, "it is given the host's *" },
 	{ "env", 0, required_argument, opt_env, GRANTS | REPEATS,
 	  "its environment has * whatever the caller's has" },

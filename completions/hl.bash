@@ -34,6 +34,7 @@ _hl() {
 			--root | \
 			--stack | \
 			--sysroot | \
+			--translator | \
 			-t | \
 			--timeout | \
 			--tmpfs | \
@@ -159,6 +160,7 @@ _hl() {
 			--strace=json:
 			--strict-jail
 			--sysroot
+			--translator
 			-t
 			--timeout
 			--tmpfs

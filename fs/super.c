@@ -71,15 +71,18 @@ int vfs_contain(struct vfs *vfs)
 	return 0;
 }
 
-void vfs_set_sysroot(struct vfs *vfs, const struct path *path)
+void vfs_set_sysroot(struct vfs *vfs, const struct path *path, const struct path *root)
 {
 	vfs->sysroot = path_get(path);
+	vfs->sysroot_for = path_get(root);
 }
 
 void vfs_destroy(struct vfs *vfs)
 {
-	if (vfs->sysroot.dentry)
+	if (vfs->sysroot.dentry) {
 		path_put(&vfs->sysroot);
+		path_put(&vfs->sysroot_for);
+	}
 	mount_put(vfs->internal);
 	if (vfs->nsfs)
 		filesystem_put(vfs->nsfs);

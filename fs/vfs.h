@@ -340,8 +340,10 @@ struct vfs {
 	 * starts with: its own credentials, read once (dozens of host calls); in a private world
 	 * root's */
 	struct cred *monitor;
-	/* absolute names are looked up below it first (fs/walk.c); dentry NULL: none */
+	/* absolute names of those whose root is this one are looked up below it first (fs/walk.c);
+	 * dentry NULL: none */
 	struct path sysroot;
+	struct path sysroot_for;
 };
 
 /* Root, cwd and umask; shared by CLONE_FS. */
@@ -403,9 +405,9 @@ dev_t vfs_new_dev(struct vfs *vfs);
 /* The world is a private one: its first user is root, whoever started hl, and what its users are to
  * the host is the user namespace's to say. Before anything is mounted. 0 or -ENOMEM. */
 int vfs_contain(struct vfs *vfs);
-/* From now on absolute names are looked up below the directory `path` first. Before the first task
- * runs. */
-void vfs_set_sysroot(struct vfs *vfs, const struct path *path);
+/* From now on absolute names are looked up below the directory `path` first, by those whose root is
+ * `root`. Before the first task runs. */
+void vfs_set_sysroot(struct vfs *vfs, const struct path *path, const struct path *root);
 
 /* fs/fs_struct.c */
 /* root and cwd at the root of the namespace, umask 022; NULL: no memory */

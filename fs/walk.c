@@ -198,15 +198,17 @@ static int step_up(struct walk *w)
 
 /*
  * The sysroot: an absolute name that exists below it means that file, every other one is the root's
- * own. Asked once for a name, and again for what is left of it behind an absolute symlink. The
- * question does not follow such a symlink itself: that it is there is enough.
+ * own. Who has another root (chroot(2)) has none. Asked once for a name, and again for what is left
+ * of it behind an absolute symlink. The question does not follow such a symlink itself: that it is
+ * there is enough.
  */
 static bool in_sysroot(struct walk *w)
 {
 	const struct path *sysroot = &w->c->fs->vfs->sysroot;
 	struct walk probe;
 
-	if (!sysroot->dentry || w->flags & (WALK_BENEATH | WALK_IN_ROOT))
+	if (!sysroot->dentry || w->flags & (WALK_BENEATH | WALK_IN_ROOT) ||
+	    w->root.dentry != w->c->fs->vfs->sysroot_for.dentry)
 		return false;
 	const char *rest = skip_slashes(w->rest);
 	if (!*rest || walk_begin(&probe, w->c, sysroot, rest, w->flags & WALK_NOFOLLOW))

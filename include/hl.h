@@ -235,6 +235,13 @@ HL_API void hl_config_add_tmpfs(struct hl_config *cfg, const char *guest, uint64
 /* Absolute paths are looked up under this host directory first, then on the host: for a foreign
  * libc. */
 HL_API void hl_config_set_sysroot(struct hl_config *cfg, const char *dir);
+/*
+ * Programs for other CPUs (aarch64, arm, riscv64, ppc64le, s390x) are run by this program of the
+ * host's, which takes the arguments of qemu-user; a private world has it at the same path. NULL
+ * (default): by qemu-CPU-static or qemu-CPU, where the world has one in a directory of the host's
+ * PATH. Where there is none, they cannot be executed (ENOEXEC).
+ */
+HL_API void hl_config_set_translator(struct hl_config *cfg, const char *path);
 
 /*
  * "kvm": a virtual machine of KVM. "process": stub processes, which need no KVM. "auto" (default):

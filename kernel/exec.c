@@ -258,6 +258,7 @@ int task_exec(struct task *t, struct file *exe, const char *filename, char *cons
 		.argv = argv,
 		.envp = envp,
 		.fd_path_inaccessible = fd_path_inaccessible,
+		.translators = &t->sb->translators,
 		.stack_limit = process_rlimit(t->process, RLIMIT_STACK),
 		.random = { &t->random, t->process->personality & ADDR_NO_RANDOMIZE },
 		.clocks_moved = &t->nsproxy->time_for_children->ns != t->sb->nsproxy->ns[NS_TIME],

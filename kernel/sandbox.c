@@ -392,6 +392,8 @@ void sandbox_destroy(struct sandbox *sb)
 			physmem_hurry(sb->physmem);
 		physmem_destroy(sb->physmem);
 	}
+	free(sb->translators.file);
+	free(sb->translators.path);
 	savepoint_free(sb);
 	devhl_free(sb);
 	waitqueue_destroy(&sb->signal_sent);

@@ -24,6 +24,7 @@
 #include "kernel/sched.h"
 #include "kernel/uts.h"
 #include "keys/key.h"
+#include "loader/foreign.h"
 #include "mm/mm.h"
 #include "net/namespace.h"
 #include "platform/platform.h"
@@ -57,6 +58,7 @@ struct sandbox {
 	struct machine *machine;
 	struct physmem *physmem;
 	struct arena *arena;
+	struct translators translators; /* constant while guests run; owned */
 	uint64_t withheld_caps;     /* capabilities that nobody has whose credentials are loaded */
 	uint64_t mounts_made;       /* of vfs.mount_event, when its tree was complete */
 	struct memfile *image;      /* of the snapshot that it was made from; NULL: none */

@@ -129,6 +129,7 @@ void hl_config_free(struct hl_config *cfg)
 	free(cfg->platform);
 	free(cfg->debugger);
 	free(cfg->core);
+	free(cfg->translator);
 	free(cfg->save_file);
 	free(cfg->save_output);
 	strings_clear(&cfg->modules);
@@ -518,6 +519,12 @@ void hl_config_set_strict_jail(struct hl_config *cfg, bool on)
 {
 	if (cfg)
 		cfg->jail_strict = on;
+}
+
+void hl_config_set_translator(struct hl_config *cfg, const char *path)
+{
+	if (cfg)
+		set_string(cfg, &cfg->translator, path);
 }
 
 void hl_config_set_core(struct hl_config *cfg, const char *pattern)

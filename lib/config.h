@@ -49,8 +49,9 @@ struct hl_config {
 	enum hl_audit audit_of;
 	enum hl_trace_format trace_format;
 	bool stats;
-	char *core;     /* pattern of core files; NULL: none are kept */
-	char *debugger; /* where one is waited for; NULL: nowhere */
+	char *translator; /* of programs for other CPUs; NULL: by name */
+	char *core;       /* pattern of core files; NULL: none are kept */
+	char *debugger;   /* where one is waited for; NULL: nowhere */
 	bool host_priority, resettable, deterministic, self_contained;
 	enum hl_jail jail;
 	bool jail_strict;

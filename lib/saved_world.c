@@ -62,6 +62,7 @@ void saved_world_encode(const struct hl_config *cfg, struct encoder *out)
 	encode(out, cfg->isolate);
 	encode_host_path(out, cfg->workspace);
 	encode_host_path(out, cfg->sysroot);
+	encode_host_path(out, cfg->translator);
 	encode(out, cfg->overlay);
 	encode_host_path(out, cfg->upper);
 	encode_strings(out, &cfg->hidden);
@@ -164,6 +165,7 @@ void hl_config_take_world(struct hl_config *cfg, const struct hl_snapshot *snaps
 	hl_config_set_isolate(cfg, decode_bool(&in));
 	take_string(cfg, &in, hl_config_set_workspace);
 	take_string(cfg, &in, hl_config_set_sysroot);
+	take_string(cfg, &in, hl_config_set_translator);
 	take_overlay(cfg, &in);
 	take_strings(cfg, &in, hl_config_add_hidden);
 	for (uint64_t n = decode_count(&in, 3 * sizeof(uint64_t)); n && !in.failed; n--)

@@ -361,14 +361,31 @@ static int set_sysroot(struct sandbox *sb, const char *dir, struct errmsg *errms
 	if (real) {
 		if (!err)
 			err = path_walk(&v.caller, NULL, real, WALK_DIRECTORY, &p);
+		if (!err) {
+			struct path root = fs_struct_root(v.caller.fs);
+			vfs_set_sysroot(sb->vfs, &p, &root);
+			path_put(&root);
+			path_put(&p);
+		}
 		visitor_done(&v);
 		free(real);
 	}
-	if (err)
-		return errmsg_set(errmsg, -err, "sysroot '%s': %s", dir, strerror(-err));
-	vfs_set_sysroot(sb->vfs, &p);
-	path_put(&p);
-	return 0;
+	return err ? errmsg_set(errmsg, -err, "sysroot '%s': %s", dir, strerror(-err)) : 0;
+}
+
+/* A translator that was named is where the host has it; others are looked for where the host's
+ * programs are. */
+static int set_translators(struct sandbox *sb, const struct hl_config *cfg, struct errmsg *errmsg)
+{
+	struct translators *t = &sb->translators;
+	const char *path = env_value(&cfg->caller_env, "PATH");
+
+	t->file = cfg->translator ? realpath(cfg->translator, NULL) : NULL;
+	if (cfg->translator && !t->file)
+		return errmsg_set(errmsg, errno, "translator '%s': %s", cfg->translator,
+				  strerror(errno));
+	t->path = path ? strdup(path) : NULL;
+	return path && !t->path ? -ENOMEM : 0;
 }
 
 int tree_mount(struct sandbox *sb, const struct hl_config *cfg, struct mount_list *mounts,
@@ -396,6 +413,8 @@ int tree_mount(struct sandbox *sb, const struct hl_config *cfg, struct mount_lis
 		visitor_done(&v);
 	sb->withheld_caps = sb->vfs->user_ns->withheld = world_withheld_caps(cfg);
 	sb->mounts_made = sb->vfs->mount_event;
+	if (!err)
+		err = set_translators(sb, cfg, errmsg);
 	return !err && cfg->sysroot ? set_sysroot(sb, cfg->sysroot, errmsg) : err;
 }
 

@@ -95,6 +95,24 @@ static bool add_hidden(const struct hl_config *cfg, struct mount_list *out)
 	return ok;
 }
 
+/* At its place on the host. */
+static int add_translator(const struct hl_config *cfg, struct mount_list *out,
+			  struct errmsg *errmsg)
+{
+	char *real = realpath(cfg->translator, NULL);
+
+	if (!real)
+		return errmsg_set(errmsg, errno, "translator '%s': %s", cfg->translator,
+				  strerror(errno));
+	struct mount_spec m = { .type = "hostfs",
+				.source = real,
+				.target = real,
+				.flags = MOUNT_RDONLY | MOUNT_NOSUID | MOUNT_NODEV };
+	bool ok = mount_list_add(out, &m);
+	free(real);
+	return ok ? 0 : -ENOMEM;
+}
+
 /* What is hidden stays so, whatever is mounted: it comes last. */
 int world_mounts(const struct hl_config *cfg, struct mount_list *out, struct errmsg *errmsg)
 {
@@ -109,6 +127,8 @@ int world_mounts(const struct hl_config *cfg, struct mount_list *out, struct err
 				  world_network(cfg) == HL_NETWORK_HOST);
 	if (!err && cfg->workspace)
 		err = add_workspace(cfg, out, errmsg);
+	if (!err && cfg->translator && world_is_private(cfg))
+		err = add_translator(cfg, out, errmsg);
 	if (!err && !(mount_list_add_sorted(out, &cfg->mounts) && add_hidden(cfg, out)))
 		err = -ENOMEM;
 	return err;

@@ -12,6 +12,7 @@
 #include "cred/cred.h"
 #include "loader/cred.h"
 #include "loader/elf.h"
+#include "loader/foreign.h"
 #include "loader/loader.h"
 #include "loader/script.h"
 #include "loader/stack.h"
@@ -44,8 +45,9 @@ static int argv_copy(struct exec *x)
 
 	while (v && v[n])
 		n++;
-	/* Room for what scripts add, and for the one empty string Linux supplies. */
-	x->argv = calloc(n + 2 + 2 * EXEC_MAX_SCRIPT_DEPTH, sizeof *x->argv);
+	/* Room for what scripts and a translator add, and for the one empty string Linux
+	 * supplies. */
+	x->argv = calloc(n + 2 + 2 * EXEC_MAX_SCRIPT_DEPTH + 4, sizeof *x->argv);
 	if (!x->argv)
 		return -ENOMEM;
 	for (; x->argc < n; x->argc++) {
@@ -94,6 +96,15 @@ static int open_interp(struct caller *c, const char *name, struct file **out)
 	return *name ? exec_open(c, NULL, name, 0, out) : -EACCES;
 }
 
+/* Takes both over. */
+static void run_instead(struct exec *x, struct file *f, char *name)
+{
+	file_put(x->file);
+	x->file = f;
+	free(x->filename);
+	x->filename = name;
+}
+
 static int follow_script(struct exec *x, const char *head, size_t n)
 {
 	struct caller *c = x->rq->caller;
@@ -121,24 +132,69 @@ static int follow_script(struct exec *x, const char *head, size_t n)
 		free(name);
 		return err;
 	}
-	file_put(x->file);
-	x->file = f;
-	free(x->filename);
-	x->filename = name;
+	run_instead(x, f, name);
 	return 0;
 }
 
-/* Follows "#!" lines to the file that really runs. */
+/* The translator, told which name the program is to have, and its file. */
+static int argv_for_translator(struct exec *x, const char *translator)
+{
+	char *name = x->argv[0];
+	int err;
+
+	memmove(x->argv, x->argv + 1, x->argc * sizeof *x->argv);
+	x->argc--;
+	err = argv_push_front(x, strdup(x->filename));
+	if (!err)
+		err = argv_push_front(x, strdup("--"));
+	if (err) {
+		free(name);
+		return err;
+	}
+	err = argv_push_front(x, name);
+	if (!err)
+		err = argv_push_front(x, strdup("-0"));
+	return err ? err : argv_push_front(x, strdup(translator));
+}
+
+static int follow_foreign(struct exec *x, const char *name, const char *machine)
+{
+	struct file *f;
+	char *where;
+	int err = -ENOENT;
+
+	if (!x->rq->fd_path_inaccessible)
+		err = foreign_translator(x->rq->translators, x->rq->caller, name, &f, &where);
+	if (err)
+		return errmsg_set(x->errmsg, -err,
+				  "%s: a program for %s, which %s would run, were it here: "
+				  "--translator names one",
+				  x->filename, machine, name);
+	err = argv_for_translator(x, where);
+	if (err) {
+		file_put(f);
+		free(where);
+		return err;
+	}
+	run_instead(x, f, where);
+	return 0;
+}
+
+/* Follows "#!" lines, and a translator, to the file that really runs. */
 static int resolve(struct exec *x)
 {
 	for (int depth = 0;; depth++) {
 		char head[SCRIPT_LINE_MAX];
+		const char *machine, *translator;
 		ssize_t n = file_read_kernel(x->file, x->rq->caller, head, sizeof head, 0);
 		int err;
 
 		if (n < 0)
 			return errmsg_set(x->errmsg, (int)-n, "%s: can not be read: %s",
 					  x->filename, strerror((int)-n));
+		translator = foreign_program(head, (size_t)n, &machine);
+		if (translator)
+			return follow_foreign(x, translator, machine);
 		if (!script_is(head, (size_t)n))
 			return 0;
 		if (depth >= EXEC_MAX_SCRIPT_DEPTH)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From an executable file to an address space ready to run: ELF (ET_EXEC, static-PIE, PIE,
- * dynamic), #! scripts, the initial stack with argv, envp and the auxiliary vector, the vDSO.
+ * dynamic), #! scripts, programs that a translator runs, the initial stack with argv, envp and the auxiliary vector, the vDSO.
  * Builds aside: nothing of the calling process is touched, so a failed execve returns an error; the
  * kernel commits the image afterwards (kernel/exec.c).
  */
@@ -17,6 +17,7 @@
 
 struct mm;
 struct mm_host;
+struct translators;
 
 #define EXEC_MAX_ARG_STRLEN   (32 * 4096) /* Linux's MAX_ARG_STRLEN */
 #define EXEC_MAX_SCRIPT_DEPTH 5           /* Linux's limit of nested interpreters */
@@ -37,6 +38,7 @@ struct exec_request {
 	char *const *envp;
 	/* execveat of a close-on-exec descriptor: a script can not work (-ENOENT) */
 	bool fd_path_inaccessible;
+	const struct translators *translators; /* of programs for other CPUs: loader/foreign.h */
 	/* RLIMIT_STACK; bounds argv+envp to a quarter, at least 128 KiB: -E2BIG */
 	uint64_t stack_limit;
 	struct exec_random random;
