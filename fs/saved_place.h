@@ -23,8 +23,8 @@ struct saved_place {
 	struct mount *mnt; /* borrowed; NULL: `name` is from the root of all */
 	char *name;        /* owned; NULL: it leads nowhere */
 	uint64_t number;   /* of the mount, 0: none */
-	/* what no name leads to: a directory that was removed, what is about a process; a reference.
-	 * dentry NULL: it is not known yet */
+	/* what no name leads to: a directory that was removed, what is about a process; a
+	 * reference. dentry NULL: it is not known yet */
 	struct path found;
 };
 

@@ -19,11 +19,11 @@
 #define XATTRS_MAX  (1U << 17)
 #define EXTENTS_MAX (1U << 20)
 
-struct header {
+struct ustar_header {
 	char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], sum[8], type, link[100];
 	char magic[8], uname[32], gname[32], major[8], minor[8], prefix[155], pad[12];
 };
-_Static_assert(sizeof(struct header) == BLOCK, "tar(5)");
+_Static_assert(sizeof(struct ustar_header) == BLOCK, "tar(5)");
 
 /* Where a sparse file of the old GNU format has its map in the header, and its size. */
 #define GNU_SPARSE   386
@@ -400,10 +400,10 @@ static int take_records(struct tar *t, char *text, size_t size)
 
 /* ---- entries ---- */
 
-static bool sum_is_right(const struct header *h)
+static bool sum_is_right(const struct ustar_header *h)
 {
 	const unsigned char *bytes = (const unsigned char *)h;
-	size_t from = offsetof(struct header, sum), to = from + sizeof h->sum;
+	size_t from = offsetof(struct ustar_header, sum), to = from + sizeof h->sum;
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < BLOCK; i++)
@@ -429,7 +429,7 @@ static int read_text(struct tar *t, uint64_t size, char **out)
 }
 
 /* Headers about the next entry. 1: it is an entry itself. */
-static int take_meta(struct tar *t, const struct header *h, uint64_t size)
+static int take_meta(struct tar *t, const struct ustar_header *h, uint64_t size)
 {
 	char *text = NULL;
 	int err;
@@ -453,7 +453,7 @@ static int take_meta(struct tar *t, const struct header *h, uint64_t size)
 	return err;
 }
 
-static int set_names(struct tar *t, const struct header *h)
+static int set_names(struct tar *t, const struct ustar_header *h)
 {
 	struct tar_entry *e = &t->entry;
 	bool ustar = memcmp(h->magic, "ustar", 6) == 0;
@@ -469,7 +469,7 @@ static int set_names(struct tar *t, const struct header *h)
 	return e->target ? 0 : no_memory(t);
 }
 
-static int set_type(struct tar *t, const struct header *h)
+static int set_type(struct tar *t, const struct ustar_header *h)
 {
 	static const struct {
 		char type;
@@ -493,7 +493,7 @@ static int set_type(struct tar *t, const struct header *h)
 	return 0;
 }
 
-static int set_attributes(struct tar *t, const struct header *h)
+static int set_attributes(struct tar *t, const struct ustar_header *h)
 {
 	struct tar_entry *e = &t->entry;
 	uint64_t mode = NUMBER(h->mode);
@@ -518,7 +518,7 @@ static int set_attributes(struct tar *t, const struct header *h)
 }
 
 /* `size`: bytes in the archive, from t->at on. */
-static int set_contents(struct tar *t, const struct header *h, uint64_t size)
+static int set_contents(struct tar *t, const struct ustar_header *h, uint64_t size)
 {
 	struct tar_entry *e = &t->entry;
 	uint64_t was = size;
@@ -545,7 +545,7 @@ static int set_contents(struct tar *t, const struct header *h, uint64_t size)
 	return err;
 }
 
-static int take_entry(struct tar *t, const struct header *h, uint64_t size)
+static int take_entry(struct tar *t, const struct ustar_header *h, uint64_t size)
 {
 	int err = set_names(t, h);
 
@@ -557,7 +557,7 @@ static int take_entry(struct tar *t, const struct header *h, uint64_t size)
 }
 
 /* A block of zeroes, or nothing more, is the end. */
-static int read_header(struct tar *t, struct header *h, uint64_t *size)
+static int read_header(struct tar *t, struct ustar_header *h, uint64_t *size)
 {
 	if (t->at == t->end)
 		return 0;
@@ -575,7 +575,7 @@ static int read_header(struct tar *t, struct header *h, uint64_t *size)
 
 int tar_next(struct tar *t, struct tar_entry **out)
 {
-	struct header h;
+	struct ustar_header h;
 	uint64_t size = 0;
 	int got, meta = 0;
 

@@ -213,7 +213,7 @@ struct key *key_find_serial(const struct key_domain *d, key_serial_t serial);
 /* It takes the place of one that has its type and description. -ENOTDIR, -EKEYREVOKED, -EPERM,
  * -EDEADLK, -ELOOP, -EDQUOT, -ENOMEM. */
 int keyring_link(struct key_domain *d, struct key *ring, struct key *k);
-/* The same without a look at what the keyring and the key are like, and whether there is a circle. */
+/* The same without a look at what the keyring and the key are like, and at circles. */
 int keyring_insert(struct key_domain *d, struct key *ring, struct key *k);
 /* -ENOENT */
 int keyring_unlink(struct key_domain *d, struct key *ring, struct key *k);

@@ -35,7 +35,7 @@ int socket_filter_detach(struct socket *s); /* -EPERM, -ENOENT */
  * number is asked for. -EINVAL: they do not fit. */
 int socket_filter_get(struct socket *s, struct sock_filter *buf, unsigned room);
 void socket_filter_free(struct socket *s);
-/* Does the socket get the packet? Of one that it gets *len bytes, which are no fewer than `least`. */
+/* Does the socket get the packet? Of one that it gets *len bytes, no fewer than `least`. */
 bool socket_filter_passes(struct socket *s, const struct filter_packet *p, size_t least,
 			  size_t *len);
 

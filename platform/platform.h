@@ -146,8 +146,8 @@ struct platform {
 	/* Has each thread that the machine has, once it is ready, call fn once, and waits for that:
 	 * for what a thread can only do to itself. 0 or what fn gave. NULL: there are none. */
 	int (*machine_each_thread)(struct machine *m, int (*fn)(void *arg), void *arg);
-	/* Before guest code runs: CPU time is bounded, and none is to be spent for speed. NULL: none
-	 * ever is. */
+	/* Before guest code runs: CPU time is bounded, and none is to be spent for speed. NULL:
+	 * none ever is. */
 	void (*machine_save_cpu)(struct machine *m);
 	/* All spaces and contexts must be gone. */
 	void (*machine_destroy)(struct machine *m);

@@ -175,7 +175,7 @@ static int64_t set_securebits(struct task *t, const uint64_t *a)
 
 	if (changed & locked >> 1 || locked & ~new || new & ~(uint64_t)(SECBITS | locks))
 		return -EPERM;
-	/* without the capability those that the kernel does nothing about alone: not even nothing */
+	/* without the capability only those that the kernel does nothing about: not even nothing */
 	if ((!changed || changed & ~(uint64_t)(SECBITS_OF_EXEC | SECBITS_OF_EXEC << 1)) &&
 	    !cred_own_capable(t->cred, CAP_SETPCAP))
 		return -EPERM;

@@ -10,7 +10,8 @@
 struct task;
 
 /* The sleeper's deadline (host/wait.h) that a point in time of the task's CLOCK_REALTIME or
- * CLOCK_MONOTONIC is; 1 at the least (0 means "do not wait" to many), saturates to DEADLINE_NONE. */
+ * CLOCK_MONOTONIC is; 1 at the least (0 means "do not wait" to many), saturates to
+ * DEADLINE_NONE. */
 uint64_t deadline_at(const struct task *t, clockid_t clock, const struct timespec *abs);
 
 /* Until then, on the clock that the sleeper's deadlines are of; 0 at the least. */

@@ -9,7 +9,7 @@
 #include "fs/query.h"
 #include "sys/at.h"
 
-/* How the file is named: by a path from `dfd`, or, with AT_EMPTY_PATH and no path, by that itself. */
+/* How the file is named: by a path from `dfd`, or, with AT_EMPTY_PATH and none, by that itself. */
 struct target {
 	int dfd;
 	gva_t path;

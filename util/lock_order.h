@@ -139,7 +139,7 @@
 	  "the reference counts of arena pages", "mm/arena.c")                                     \
 	X(NET_LIST, 85, LOCK_SHORT,                                                                \
 	  "the network namespaces of a sandbox", "net/net.h")                                      \
-	X(KEYS, 85, LOCK_SLEEPS,                                                                    \
+	X(KEYS, 85, LOCK_SLEEPS,                                                                   \
 	  "keys, and which keyrings threads have", "keys/key.h")                                   \
 	X(IPC_LIST, 85, LOCK_SHORT,                                                                \
 	  "the IPC namespaces of a sandbox", "ipc/ipc.h")                                          \

@@ -300,8 +300,8 @@ static void line_count(struct process_context *c, bool patched, uint64_t cost)
  * stands still in what is waited for, as where a sandbox is frozen, because before a task sleeps or
  * rests its thread is held (context_halt). What always waits, or changes what the thread is, gains
  * nothing here; nor does what changes mappings, which the stub's mapper does on the CPU that the
- * guest would look on. The numbers are the guest's; those of calls that the monitor makes itself are
- * spelled SYS_ (scripts/check-jail).
+ * guest would look on. The numbers are the guest's; those of calls that the monitor makes itself
+ * are spelled SYS_ (scripts/check-jail).
  */
 static const bool is_lined[] = {
 	[__NR_access] = true,
