@@ -252,10 +252,12 @@ CASE(move_pages)
 	R(syscall(SYS_move_pages, -5, 1, pages, NULL, status, 0));
 }
 
-/* The lines of numa_maps for three mappings in a row. */
+/* The policies that numa_maps shows of mappings in a row. How many pages of them are in memory depends
+ * on how much is mapped at a touch. */
 CASE(numa_maps)
 {
 	char *p = map_anon(8, PROT_READ | PROT_WRITE), line[512];
+	bool own = false;
 	FILE *f;
 
 	NEED(mprotect(p + 6 * PAGE, 2 * PAGE, PROT_READ));
@@ -269,12 +271,14 @@ CASE(numa_maps)
 	f = fopen("/proc/self/numa_maps", "r");
 	while (f && fgets(line, sizeof line, f)) {
 		unsigned long at = strtoul(line, NULL, 16);
-		char *rest = strchr(line, ' ');
+		char *rest = strchr(line, ' '), *pages = strstr(rest, " anon=");
+		if (pages)
+			strcpy(pages, "\n");
 		if (at >= (uintptr_t)p && at < (uintptr_t)p + 8 * PAGE)
 			say("page %lu:%s", (at - (uintptr_t)p) / PAGE, rest);
-		else if (strstr(line, "/numa "))
-			say("%.40s\n", strstr(line, "file=") ? "the program's" : "?");
-		else if (strstr(rest, " stack"))
+		own |= strstr(line, " file=") && strstr(line, "/numa");
+		if (strstr(rest, " stack"))
 			say("the stack\n");
 	}
+	V(own);
 }
