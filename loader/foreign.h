@@ -20,8 +20,8 @@ struct translators {
 /* The name of the translator, without a directory, for a file that begins so; NULL: it is no
  * program, one for this CPU or one of which there is none. *machine: for people. */
 const char *foreign_program(const char *head, size_t n, const char **machine);
-/* The translator of this name, and where it is (malloc'd), as the caller finds it (`t` NULL: nowhere). -ENOEXEC: there
- * is none; -ENOMEM. */
+/* The translator of this name, and where it is (malloc'd), as the caller finds it (`t` NULL:
+ * nowhere). -ENOEXEC: there is none; -ENOMEM. */
 int foreign_translator(const struct translators *t, struct caller *c, const char *name,
 		       struct file **file, char **where);
 

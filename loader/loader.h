@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From an executable file to an address space ready to run: ELF (ET_EXEC, static-PIE, PIE,
- * dynamic), #! scripts, programs that a translator runs, the initial stack with argv, envp and the auxiliary vector, the vDSO.
- * Builds aside: nothing of the calling process is touched, so a failed execve returns an error; the
- * kernel commits the image afterwards (kernel/exec.c).
+ * dynamic), #! scripts, programs that a translator runs, the initial stack with argv, envp and the
+ * auxiliary vector, the vDSO. Builds aside: nothing of the calling process is touched, so a failed
+ * execve returns an error; the kernel commits the image afterwards (kernel/exec.c).
  */
 #ifndef HL_LOADER_LOADER_H
 #define HL_LOADER_LOADER_H

@@ -39,6 +39,17 @@ static inline bool ptrace_loads_step(const uint8_t *code, size_t n)
 	return false;
 }
 
+/* The USER area is where debug registers would be. */
+static inline int debug_decode(uint64_t control, unsigned i, struct hw_break *b, bool *on)
+{
+	return -EINVAL;
+}
+
+static inline int debug_check(const struct hw_break *b)
+{
+	return -EINVAL;
+}
+
 /* The vectors come first in what a tracer gives (corefile.h), last in a signal frame. */
 static inline int ptrace_set_fp(uint32_t type, void *fp, const void *in, size_t n)
 {

@@ -56,11 +56,12 @@ static void follow(const char *who, pid_t pid, int way)
 			break;
 		NEED(pt(PTRACE_GETSIGINFO, pid, 0, AT(&si)));
 		struct user_regs_struct r = regs_of(pid);
+		/* RF of another signal's stop depends on what the signal interrupted */
+		unsigned long long flags = si.si_signo == SIGTRAP ? r.eflags & 0x10100 : 0;
 		long value = 0;
 		NEED(pt(PTRACE_PEEKDATA, pid, AT(&watched[0]), AT(&value)));
 		say("  code %d at ip %d called %d flags %llx dr6 %lx watched %ld\n", si.si_code,
-		    AT(si.si_addr) == r.rip, r.rip == AT(called), r.eflags & 0x10100,
-		    peek_reg(pid, 6), value);
+		    AT(si.si_addr) == r.rip, r.rip == AT(called), flags, peek_reg(pid, 6), value);
 		poke_reg(pid, 6, 0);
 	}
 }
