@@ -115,6 +115,7 @@ static bool event_vector(struct kvm_context *c, struct kvm_space *s, unsigned ve
 	case VECTOR_PF: return event_page_fault(c, s, f->error, ev);
 	case VECTOR_UD: return event_undefined(c, s, ev);
 	case VECTOR_DB: return event_debug(c, ev);
+	case VECTOR_BP: c->vcpu->stray = true; return event_exception(ev, vector, 0);
 	case VECTOR_TS:
 	case VECTOR_NP:
 	case VECTOR_SS:
@@ -157,6 +158,23 @@ static bool event_window(struct kvm_context *c, struct event *ev)
 	return false;
 }
 
+/* A host that interprets may be stopped between a trap and its way through the IDT. The user's rip
+ * is behind the instruction then, so that it will not trap again, and what KVM was about to deliver
+ * is lost with the next registers it gets. It tells of a #DB; of an `int3` no more than that one
+ * was the last exception, which is cleared behind each (v->stray). */
+static bool event_queued(struct kvm_context *c, struct kvm_space *s, struct event *ev)
+{
+	const struct kvm_vcpu_events *e = &c->vcpu->run->s.regs.events;
+	uint8_t op;
+
+	if (!vcpu_interpreted(c->vcpu) || c->vcpu->stop != STOP_USER)
+		return false;
+	if (e->exception.nr == VECTOR_DB && (e->exception.injected || e->exception.pending))
+		return event_debug(c, ev);
+	return e->exception.nr == VECTOR_BP && kvm_space_peek(s, c->regs.rip - 1, &op) &&
+	       op == 0xcc && event_exception(ev, VECTOR_BP, 0);
+}
+
 /* A kick. */
 static bool event_stopped(struct kvm_context *c, struct kvm_space *s, struct event *ev)
 {
@@ -167,6 +185,8 @@ static bool event_stopped(struct kvm_context *c, struct kvm_space *s, struct eve
 		return event_syscall(c, ev);
 	if (c->vcpu->stop == STOP_FRAME && (rip - RIP_STUBS) % SHIM_STUB_SIZE == 0)
 		return event_vector(c, s, (unsigned)(rip - RIP_STUBS) / SHIM_STUB_SIZE, ev);
+	if (event_queued(c, s, ev))
+		return true;
 	ev->kind = EVENT_INTERRUPTED;
 	return true;
 }

@@ -124,7 +124,7 @@ static int vcpu_create(struct kvm_machine *m, struct vcpu **out)
 		return -ENOMEM;
 	}
 	v->run = run;
-	v->run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
+	v->run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS | KVM_SYNC_X86_EVENTS;
 	memset(v->block, 0, sizeof *v->block);
 	v->block->ist[0] = v->tss + sizeof *v->block;
 	v->block->iomap = SHIM_TSS_SIZE;
