@@ -252,8 +252,8 @@ CASE(move_pages)
 	R(syscall(SYS_move_pages, -5, 1, pages, NULL, status, 0));
 }
 
-/* The policies that numa_maps shows of mappings in a row. How many pages of them are in memory depends
- * on how much is mapped at a touch. */
+/* The policies that numa_maps shows of mappings in a row. How many pages of them are in memory
+ * depends on how much is mapped at a touch. */
 CASE(numa_maps)
 {
 	char *p = map_anon(8, PROT_READ | PROT_WRITE), line[512];
