@@ -58,6 +58,20 @@ static int set_policy(struct mm *mm, struct vma *v, gva_t start, gva_t end,
 	return err;
 }
 
+/* A vma that has the policy already is left whole, also where it goes on behind the range. */
+static int set_policies(struct mm *mm, gva_t start, gva_t end, const struct mempolicy *p)
+{
+	struct vma *v;
+	int err = 0;
+
+	while (!err && gva_lt(start, end) && (v = vma_find(mm, start)) && gva_lt(v->start, end)) {
+		gva_t to = gva_min(v->end, end);
+		err = set_policy(mm, v, gva_max(v->start, start), to, p);
+		start = to;
+	}
+	return err;
+}
+
 /* Is all of the range mapped, or, where holes do not matter, any of it? */
 static bool range_is_mapped(struct mm *mm, gva_t start, gva_t end, bool all)
 {
@@ -73,11 +87,8 @@ int mm_mbind(struct mm *mm, gva_t start, gva_t end, const struct mempolicy *p)
 	rwlock_wrlock(&mm->lock);
 	if (!range_is_mapped(mm, start, end, p->mode != MPOL_DEFAULT))
 		err = -EFAULT;
-	for (struct vma *v = vma_find(mm, start); !err && v && gva_lt(v->start, end);) {
-		gva_t to = gva_min(v->end, end);
-		err = set_policy(mm, v, gva_max(v->start, start), to, p);
-		v = vma_find(mm, to);
-	}
+	if (!err)
+		err = set_policies(mm, start, end, p);
 	vma_merge(mm, start, end);
 	rwlock_unlock(&mm->lock);
 	return err;

@@ -175,6 +175,18 @@ CASE(policy_of_a_range)
 	say_policies(q, 3);
 }
 
+/* A mapping that has the policy already, of which a part gets it. */
+CASE(policy_of_a_range_as_it_was)
+{
+	char *p = map_anon(6, PROT_READ | PROT_WRITE);
+
+	R(bind(p + PAGE, 2, MPOL_DEFAULT, 0, 0));
+	R(bind(p, 6, MPOL_BIND, 1, 0));
+	R(bind(p + PAGE, 2, MPOL_BIND, 1, 0));
+	R(bind(p, 2, MPOL_BIND, 1, 0));
+	say_policies(p, 6);
+}
+
 CASE(move_all_needs_a_capability)
 {
 	char *p = map_anon(1, PROT_READ | PROT_WRITE);
