@@ -182,7 +182,7 @@ int loop_find_way(struct loop_sock *s, const struct socket_msg *m, struct loop_n
 		err = loop_parse(s, LOOP_SEND, (const struct sockaddr *)&m->name, m->name_len, to);
 	if (err)
 		return err;
-	if (m->name_len && !to->port && s->sk.protocol == IPPROTO_UDP)
+	if (m->name_len && !to->port && s->sk.protocol == IPPROTO_UDP && !loop_is_raw(s))
 		return -EINVAL;
 	mutex_lock(&s->loop->lock);
 	if (!m->name_len) {

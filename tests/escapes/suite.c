@@ -15,6 +15,7 @@
 #include <fnmatch.h>
 #include <grp.h>
 #include <linux/fs.h>
+#include <linux/if_ether.h>
 #include <linux/keyctl.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -89,6 +90,7 @@ struct suite {
 	long tries, each;
 	char canary[32], secret[64]; /* canary: 16 hexadecimal digits */
 	int port, tcp, abstract, shm;
+	int packets; /* a socket that sees all packets of the host's network */
 	pid_t victim;
 	unsigned passed, failed, skipped, escapes;
 	unsigned long exchanges;
@@ -162,6 +164,9 @@ static void set_victim(struct suite *su)
 	    getsockname(su->tcp, (struct sockaddr *)&in, &len))
 		die("a listener");
 	su->port = ntohs(in.sin_port);
+	su->packets = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, htons(ETH_P_ALL));
+	if (su->packets < 0)
+		die("a packet socket");
 	int n = snprintf(un.sun_path + 1, sizeof un.sun_path - 1, "hl-escapes-%d", su->victim);
 	su->abstract = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (bind(su->abstract, (struct sockaddr *)&un,
@@ -417,6 +422,23 @@ static unsigned judge_text(struct suite *su, const char *text, size_t len)
 	return bad;
 }
 
+/* Guests send "reached" in all packets that they make. */
+static unsigned judge_packets(struct suite *su)
+{
+	char packet[4096];
+	unsigned bad = 0;
+	ssize_t n;
+
+	while ((n = recv(su->packets, packet, sizeof packet, MSG_TRUNC)) >= 0) {
+		size_t kept = (size_t)n < sizeof packet ? (size_t)n : sizeof packet;
+		if (memmem(packet, kept, "reached", 7))
+			bad++;
+	}
+	if (bad)
+		printf("# %u packets in the host's network\n", bad);
+	return bad;
+}
+
 static unsigned judge_host(struct suite *su)
 {
 	unsigned bad = 0;
@@ -429,6 +451,7 @@ static unsigned judge_host(struct suite *su)
 			bad++;
 		}
 	}
+	bad += judge_packets(su);
 	if (!victim_is_well(su)) {
 		printf("# the host's process\n");
 		bad++;

@@ -346,6 +346,29 @@ CASE(datagrams)
 	say_received("of another", udp, true);
 }
 
+/* Datagrams that are made by hand: the ports are in the data, and none is in the address. */
+CASE(datagrams_by_hand)
+{
+	const unsigned char data[] = { 0x11, 0x5c, 0x15, 0xb3, 0, 12, 0, 0, 'd', 'a', 't', 'a' };
+	struct sockaddr_in to = at4("127.0.0.1", 0), at = at4("127.0.0.1", 5555);
+	struct sockaddr_in6 to6 = at6("::1", 0);
+	char b[16];
+
+	new_network();
+	int udp = sock(AF_INET, SOCK_RAW, IPPROTO_UDP),
+	    udp6 = sock(AF_INET6, SOCK_RAW, IPPROTO_UDP);
+	int u = sock(AF_INET, SOCK_DGRAM, 0);
+	R(bind(u, any(&at), sizeof at));
+	R(sendto(udp, data, sizeof data, 0, any(&to), sizeof to));
+	say_received("udp", udp, true);
+	R(recv(u, b, sizeof b, 0));
+	R(sendto(udp6, data, sizeof data, 0, any(&to6), sizeof to6));
+	R(sendto(u, data, sizeof data, 0, any(&to), sizeof to));
+	R(connect(udp, any(&to), sizeof to));
+	R(send(udp, data, sizeof data, 0));
+	R(recv(u, b, sizeof b, 0));
+}
+
 static void allow_ping(const char *range)
 {
 	int fd = (int)NEED(open("/proc/sys/net/ipv4/ping_group_range", O_RDWR));
